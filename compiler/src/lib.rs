@@ -4,5 +4,6 @@
 //! [`loops::Function`]s → machine code → `mm1_package::Package`. docs/architecture.md tells the story.
 pub mod autodiff;
 pub mod graph;
+pub mod interpret;
 pub mod kernel;
 pub mod loops;
