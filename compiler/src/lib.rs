@@ -8,3 +8,4 @@ pub mod graph;
 pub mod interpret;
 pub mod kernel;
 pub mod loops;
+pub mod passes;

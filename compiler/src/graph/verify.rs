@@ -286,7 +286,7 @@ fn attributes(op: &Op) -> Check {
         }
         Op::DepthwiseConv2d { kernel, grid, .. }
         | Op::DepthwiseConv2dWeightGrad { kernel, grid }
-            if kernel % 2 == 0 || grid[0].checked_mul(grid[1]).is_none() =>
+            if kernel.is_multiple_of(2) || grid[0].checked_mul(grid[1]).is_none() =>
         {
             Err(format!("window {kernel} on a grid {grid:?}"))
         }
@@ -295,10 +295,17 @@ fn attributes(op: &Op) -> Check {
             beta1,
             beta2,
             epsilon,
-        } if ![beta1, beta2].iter().all(|b| (0.0..1.0).contains(*b))
-            || !(epsilon.is_finite() && *epsilon >= 0.0) =>
-        {
-            Err(format!("β₁ = {beta1}, β₂ = {beta2}, ε = {epsilon}"))
+        } => {
+            let unit = 0.0..1.0;
+            if unit.contains(beta1)
+                && unit.contains(beta2)
+                && epsilon.is_finite()
+                && *epsilon >= 0.0
+            {
+                Ok(())
+            } else {
+                Err(format!("β₁ = {beta1}, β₂ = {beta2}, ε = {epsilon}"))
+            }
         }
         _ => Ok(()),
     }

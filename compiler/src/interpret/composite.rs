@@ -32,9 +32,9 @@ pub(super) fn norm(
         };
         let variance = average(x.iter().map(|x| (x - mu) * (x - mu)));
         let r = 1.0 / (variance + epsilon).sqrt();
-        for c in 0..width {
+        for (c, x) in x.iter().enumerate() {
             let shift = bias.map_or(0.0, |bias| bias.data[c]);
-            y.data[row * width + c] = (x[c] - mu) * r * weight.data[c] + shift;
+            y.data[row * width + c] = (x - mu) * r * weight.data[c] + shift;
         }
         mean.data[row] = mu;
         reciprocal.data[row] = r;
@@ -179,7 +179,7 @@ fn each_tap(
     let [images, points, channels] = x.dims[..] else {
         return Err(format!("x of sizes {:?}", x.dims));
     };
-    if Some(points) != height.checked_mul(width) || kernel % 2 == 0 {
+    if Some(points) != height.checked_mul(width) || kernel.is_multiple_of(2) {
         return Err(format!(
             "{points} points on a grid {height} × {width}, window {kernel}"
         ));
