@@ -47,14 +47,14 @@ impl Pass {
 /// All passes in order.
 pub const PASSES: &[Pass] = &[
     Pass {
-        name: "simplify",
-        why: "before fold_constants, because neutral elements are found by their constants",
-        run: |graph, _| simplify(graph),
+        name: "fold_constants",
+        why: "before simplify, because a neutral element may first appear as a sum of constants",
+        run: |graph, _| fold_constants(graph),
     },
     Pass {
-        name: "fold_constants",
-        why: "before merge_duplicates, because equal results of different sums become one constant",
-        run: |graph, _| fold_constants(graph),
+        name: "simplify",
+        why: "before merge_duplicates, because shorter chains compare equal",
+        run: |graph, _| simplify(graph),
     },
     Pass {
         name: "merge_duplicates",
