@@ -16,6 +16,8 @@ pub use fold_constants::fold_constants;
 pub use merge_duplicates::merge_duplicates;
 pub use simplify::simplify;
 
+use mm1_dsl::model::Precision;
+
 use crate::graph::verify::verify;
 use crate::graph::{DType, Graph};
 
@@ -91,6 +93,28 @@ pub const PASSES: &[Pass] = &[
         run: |graph, _| drop_dead_code(graph),
     },
 ];
+
+/// Runs all passes as the model file says: contractions in `precision`, under bf16 with the
+/// residual stream in `residual`.
+///
+/// # Errors
+/// As [`optimize`].
+pub fn run(
+    graph: &mut Graph,
+    precision: Precision,
+    residual: Precision,
+    verify: bool,
+) -> Result<(), String> {
+    let residual = match residual {
+        Precision::F32 => DType::F32,
+        Precision::Bf16 => DType::Bf16,
+    };
+    let options = Options {
+        mixed_precision: (precision == Precision::Bf16).then_some(residual),
+        verify,
+    };
+    optimize(graph, &options)
+}
 
 /// Runs all passes.
 ///
