@@ -2,6 +2,7 @@
 //!
 //! Values flow one way: `Model` → [`graph::Graph`] → derivative → passes → [`kernel::Kernel`]s →
 //! [`loops::Function`]s → machine code → `mm1_package::Package`. docs/architecture.md tells the story.
+pub mod codegen;
 pub mod graph;
 pub mod kernel;
 pub mod loops;
