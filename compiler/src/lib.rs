@@ -6,3 +6,4 @@ pub mod codegen;
 pub mod graph;
 pub mod kernel;
 pub mod loops;
+pub mod lower;

@@ -1,0 +1,2 @@
+//! Lowering.
+mod math;
