@@ -226,12 +226,19 @@ fn sigmoid(b: &mut Builder, x: ValueId) -> ValueId {
     b.binary(FloatBinary::Div, one, sum)
 }
 
-/// Derivative of x·σ(inner) given d inner / dx: σ + x·σ·(1 − σ)·slope.
+/// Derivative of x·σ(inner) given d inner / dx: σ + x·σ·(1 − σ)·slope, where with
+/// e = e^−|inner| and q = 1/(1 + e) the product σ·(1 − σ) is e·q², free of cancellation.
 fn gated_grad(b: &mut Builder, x: ValueId, inner: ValueId, slope: ValueId) -> ValueId {
-    let s = sigmoid(b, inner);
-    let one = like(b, 1.0, x);
-    let rest = b.binary(FloatBinary::Sub, one, s);
-    let product = mul(b, s, rest);
+    let magnitude = b.unary(FloatUnary::Abs, inner);
+    let minus = b.unary(FloatUnary::Neg, magnitude);
+    let e = exp(b, minus);
+    let (zero, one) = (like(b, 0.0, x), like(b, 1.0, x));
+    let sum = b.binary(FloatBinary::Add, one, e);
+    let q = b.binary(FloatBinary::Div, one, sum);
+    let other = mul(b, e, q);
+    let negative = b.compare(Compare::Lt, inner, zero);
+    let s = b.select(negative, other, q);
+    let product = mul(b, other, q);
     let product = mul(b, product, slope);
     b.fma(x, product, s)
 }
