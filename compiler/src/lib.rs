@@ -1,1 +1,4 @@
 //! Placeholder crate root.
+
+pub mod codegen;
+pub mod target;
