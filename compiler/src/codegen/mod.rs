@@ -1,6 +1,8 @@
 //! Code generators: loop programs in, machine code out.
 
 pub mod cranelift;
+#[cfg(feature = "mlir")]
+pub mod mlir;
 
 use crate::loops::Function;
 use crate::lower::Machine;
