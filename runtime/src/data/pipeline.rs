@@ -305,7 +305,7 @@ impl Pipeline {
             after.position += 1;
             let parts = self.sources[source].read(sample, true);
             let laid_out = parts.and_then(|parts| {
-                layout.example(parts).map_err(|why| Fault {
+                layout.example(&parts).map_err(|why| Fault {
                     place: self.sources[source].name(sample),
                     why,
                 })
