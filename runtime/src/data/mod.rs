@@ -13,6 +13,7 @@ pub mod evaluation;
 pub mod folder;
 pub mod image;
 pub mod layout;
+mod pack;
 pub mod pipeline;
 pub mod prefetch;
 pub mod scene;
@@ -152,6 +153,8 @@ pub struct Batch {
     pub loss_weights: Vec<f32>,
     /// (source number, sample number) of each example, in order.
     pub examples: Vec<(u32, u64)>,
+    /// Unusable samples that were passed over for these examples.
+    pub faults: Vec<source::Fault>,
     /// Counts.
     pub stats: BatchStats,
 }

@@ -405,11 +405,12 @@ fn unusable_samples_are_skipped_within_the_budget() {
     shard(&path, 40, &[3, 17]);
     let pipeline = open(from_disk("webdataset", &path, 0.05), SHAPE);
     let mut cursor = pipeline.start();
-    let mut seen = Vec::new();
+    let (mut seen, mut faults) = (Vec::new(), Vec::new());
     while seen.len() < 76 {
         let (batch, after) = pipeline.batch(&cursor).expect("within the budget");
         seen.extend(batch.examples.iter().map(|e| e.1));
         assert_eq!(batch.stats.bad_samples, after.sources[0].bad);
+        faults.extend(batch.faults);
         cursor = after;
     }
     seen.truncate(76);
@@ -419,6 +420,12 @@ fn unusable_samples_are_skipped_within_the_budget() {
         .flat_map(|n| [n, n]);
     assert!(seen.into_iter().eq(expected));
     assert!(cursor.sources[0].bad >= 4);
+    assert_eq!(faults.len() as u64, cursor.sources[0].bad);
+    assert!(
+        faults
+            .iter()
+            .all(|f| f.place.ends_with("a.tar#3") || f.place.ends_with("a.tar#17"))
+    );
 
     shard(&path, 40, &[3, 17, 18]);
     let pipeline = open(from_disk("webdataset", &path, 0.05), SHAPE);
