@@ -73,6 +73,30 @@ have_rust() {
   [ "$(printf '%s\n' "$(rust_version)" "$found" | sort -V | head -n1)" = "$(rust_version)" ]
 }
 
+# Prints what is at an address.
+fetch() {
+  if have curl; then
+    curl --proto '=https' --tlsv1.2 -sSfL "$1"
+  else
+    wget -qO- "$1"
+  fi
+}
+
+install_rustup() {
+  if ! have curl && ! have wget; then
+    can_install || die "Rust $(rust_version) is missing, and neither curl nor wget is there to fetch it"
+    apt_install curl ca-certificates || die "could not install curl"
+  fi
+  say "installing Rust $(rust_version) for this user through rustup (rustup.rs)"
+  local script
+  # The second address serves the same script where the first is not reachable.
+  script=$(fetch https://sh.rustup.rs 2>/dev/null || fetch https://static.rust-lang.org/rustup/rustup-init.sh) ||
+    die "could not fetch rustup: install Rust $(rust_version) or later by hand"
+  sh -s -- -y -q --no-modify-path --profile minimal -c rustfmt -c clippy \
+    --default-toolchain "$(rust_version)" <<<"$script" >&2 ||
+    die "rustup could not install Rust"
+}
+
 need_rust() {
   if ! have_rust && [ -x "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo" ]; then
     PATH=${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH
@@ -83,21 +107,12 @@ need_rust() {
     if apt_offers rustup; then apt_install rustup || true; fi
   fi
   if have rustup; then
-    say "installing the stable Rust toolchain through rustup"
-    rustup toolchain install stable --profile minimal --component rustfmt --component clippy
-    export RUSTUP_TOOLCHAIN=stable
+    say "installing Rust $(rust_version) through rustup"
+    rustup toolchain install "$(rust_version)" --profile minimal --component rustfmt --component clippy
+    RUSTUP_TOOLCHAIN=$(rust_version)
+    export RUSTUP_TOOLCHAIN
   else
-    local fetch
-    if ! have curl && ! have wget && can_install; then apt_install curl ca-certificates || true; fi
-    if have curl; then
-      fetch=(curl --proto '=https' --tlsv1.2 -sSf)
-    elif have wget; then
-      fetch=(wget -qO-)
-    else
-      die "Rust $(rust_version) is missing, and neither curl nor wget is there to fetch rustup"
-    fi
-    say "installing Rust through rustup (rustup.rs) for this user"
-    "${fetch[@]}" https://sh.rustup.rs | sh -s -- -y -q --no-modify-path --profile minimal -c rustfmt -c clippy >&2
+    install_rustup
     PATH=${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH
   fi
   have_rust || die "Rust $(rust_version) or later is needed; see rustup.rs"
