@@ -107,10 +107,11 @@ need_rust() {
     if apt_offers rustup; then apt_install rustup || true; fi
   fi
   if have rustup; then
-    say "installing Rust $(rust_version) through rustup"
-    rustup toolchain install "$(rust_version)" --profile minimal --component rustfmt --component clippy
     RUSTUP_TOOLCHAIN=$(rust_version)
     export RUSTUP_TOOLCHAIN
+    have_rust && return
+    say "installing Rust $RUSTUP_TOOLCHAIN through rustup"
+    rustup toolchain install "$RUSTUP_TOOLCHAIN" --profile minimal --component rustfmt --component clippy
   else
     install_rustup
     PATH=${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH
