@@ -7,6 +7,7 @@
 //! Each variant states operands → results; `[.., C]` means any leading sizes.
 
 use mm1_package::Init;
+use serde::{Deserialize, Serialize};
 
 /// What a node computes.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,7 +196,7 @@ pub struct Parameter {
 }
 
 /// Pointwise functions of one operand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Unary {
     /// −x.
     Neg,
@@ -240,7 +241,7 @@ pub enum Unary {
 }
 
 /// Pointwise functions of two operands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Binary {
     /// a + b.
     Add,
