@@ -93,7 +93,7 @@ install_rustup() {
   script=$(fetch https://sh.rustup.rs 2>/dev/null || fetch https://static.rust-lang.org/rustup/rustup-init.sh) ||
     die "could not fetch rustup: install Rust $(rust_version) or later by hand"
   sh -s -- -y -q --no-modify-path --profile minimal -c rustfmt -c clippy \
-    --default-toolchain "$(rust_version)" <<<"$script" >&2 ||
+    --default-toolchain "$(rust_version)" <<<"$script" >/dev/null ||
     die "rustup could not install Rust"
 }
 
@@ -167,19 +167,19 @@ add_security_suite() {
 }
 
 add_llvm_archive() {
-  local codename=$1 key=/usr/share/keyrings/apt.llvm.org.asc
+  local codename=$1 key=/usr/share/keyrings/apt.llvm.org.asc text
   local file=/etc/apt/sources.list.d/mm1c-llvm.list
+  have curl || have wget || apt_install curl ca-certificates || return
+  text=$(fetch https://apt.llvm.org/llvm-snapshot.gpg.key) || return
   say "adding the LLVM project's archive for $codename in $file"
-  have curl || apt_install curl ca-certificates || return
-  curl -sSf https://apt.llvm.org/llvm-snapshot.gpg.key | as_root tee "$key" >/dev/null || return
+  as_root tee "$key" <<<"$text" >/dev/null || return
   echo "deb [signed-by=$key] https://apt.llvm.org/$codename/ llvm-toolchain-$codename-22 main" |
-    as_root tee "$file" >/dev/null
+    as_root tee "$file" >/dev/null || return
   apt_updated=
-  # A release that the archive does not serve must not break apt for everything else.
-  apt_update || {
-    as_root rm -f "$file"
-    return 1
-  }
+  apt_update && apt_offers libmlir-22-dev && return
+  # A release that the archive does not serve must not stay in apt's way.
+  as_root rm -f "$file" "$key"
+  return 1
 }
 
 install_llvm() {
@@ -190,7 +190,6 @@ install_llvm() {
     add_security_suite "$codename" || true
   fi
   apt_offers libmlir-22-dev || add_llvm_archive "$codename" || return
-  apt_offers libmlir-22-dev || return
   mapfile -t missing < <(not_installed "${llvm_packages[@]}")
   say "LLVM and MLIR 22 take about 1.4 GB under $llvm"
   apt_install "${missing[@]}"
