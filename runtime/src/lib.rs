@@ -5,5 +5,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod checkpoint;
 pub mod device;
 pub mod executor;
