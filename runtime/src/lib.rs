@@ -6,5 +6,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod checkpoint;
+pub mod data;
 pub mod device;
 pub mod executor;
+pub mod philox;
+pub mod tokenizer;
