@@ -9,5 +9,8 @@ pub mod checkpoint;
 pub mod data;
 pub mod device;
 pub mod executor;
+pub mod init;
 pub mod philox;
+pub mod rundir;
+pub mod signal;
 pub mod tokenizer;
