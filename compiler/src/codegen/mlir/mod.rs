@@ -1,12 +1,13 @@
 //! The MLIR code generator for CPUs.
 //!
-//! The back half: MLIR text of a kernel becomes position-independent machine
+//! A loop program becomes MLIR text, and the text position-independent machine
 //! code for a named [`CpuTarget`](crate::target::CpuTarget), without an
 //! execution engine and without looking at the machine that compiles.
 //!
 //! | file | step |
 //! | --- | --- |
 //! | `compile.rs` | text → verified module → LLVM dialect; the entry points |
+//! | `emit.rs` | loop program → MLIR text |
 //! | `check.rs` | only operations that translation and instruction selection can take |
 //! | `llvm.rs` | LLVM IR → optimised → ELF object |
 //! | `link.rs` | ELF object → one blob with its references resolved |
@@ -14,6 +15,7 @@
 
 mod check;
 mod compile;
+mod emit;
 mod ffi;
 mod link;
 mod llvm;
@@ -22,6 +24,7 @@ mod llvm;
 mod tests;
 
 pub use compile::{Compiler, compile_module, compile_modules};
+pub use emit::emit_function;
 
 use std::fmt;
 

@@ -1,8 +1,12 @@
 //! Text → numbers: compiled code is mapped and run where the machine can.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::target::{CPU_TARGETS, CpuTarget};
 use std::ptr::null_mut;
+
+mod loops;
 
 /// The calling convention of a kernel: buffers, extents, scalars, the tiles to
 /// do, scratch memory.
