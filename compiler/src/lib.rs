@@ -5,8 +5,13 @@
 pub mod autodiff;
 pub mod build;
 pub mod codegen;
+pub mod compile;
 pub mod fuse;
 pub mod graph;
+pub mod interpret;
 pub mod kernel;
 pub mod loops;
+pub mod lower;
+pub mod passes;
+pub mod plan;
 pub mod target;
