@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::target::{CPU_TARGETS, CpuTarget};
+use crate::target::CPU_TARGETS;
 use std::ptr::null_mut;
 
 mod loops;
@@ -46,7 +46,13 @@ impl Mapped {
     }
 
     fn kernel(&self, name: &str) -> Kernel {
-        let offset = self.blob.entry(name).expect("the entry exists");
+        let offset = self
+            .blob
+            .entries
+            .iter()
+            .find(|(entry, _)| entry == name)
+            .unwrap()
+            .1;
         // SAFETY: the tests declare every entry with the kernel signature.
         unsafe { std::mem::transmute(self.address.cast::<u8>().add(offset)) }
     }

@@ -498,3 +498,27 @@ fn a_register_tile_product() {
         }
     }
 }
+
+#[test]
+fn functions_share_a_blob() {
+    for target in runnable() {
+        let functions: Vec<Function> = (0..3)
+            .map(|number| {
+                let mut b = Builder::default();
+                let out = b.op(Operation::Argument(0));
+                let x = b.float(number as f32, 16);
+                b.store(out, 64 * number, x, DType::F32);
+                b.finish(format!("f{number}"))
+            })
+            .collect();
+        let mapped = Mapped::new(compile_functions(&functions, &target).unwrap());
+        let mut out = [-1.0; 48];
+        for name in ["f2", "f0", "f1"] {
+            run(mapped.kernel(name), &mut [&mut out], &[], &[], 1);
+        }
+        for (i, x) in out.iter().enumerate() {
+            assert_eq!(*x, (i / 16) as f32);
+        }
+        assert!(compile_functions(&[], &target).unwrap().bytes.is_empty());
+    }
+}
