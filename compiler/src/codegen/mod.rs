@@ -118,6 +118,8 @@ pub fn generate(
     match backend {
         Backend::Cranelift => cranelift::compile_functions(functions),
         #[cfg(feature = "mlir")]
-        Backend::Mlir => Err("not linked".to_owned()),
+        Backend::Mlir => {
+            mlir::compile_functions(functions, target).map_err(|error| error.to_string())
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! The MLIR code generator for CPUs.
 //!
-//! The back half: MLIR text of a kernel becomes position-independent machine
-//! code for a named [`CpuTarget`](crate::target::CpuTarget), without an
+//! A loop program becomes MLIR text, and the text position-independent machine
+//! code for a named [`CpuTarget`], without an
 //! execution engine and without looking at the machine that compiles.
 //!
 //! | file | step |
 //! | --- | --- |
 //! | `compile.rs` | text → verified module → LLVM dialect; the entry points |
+//! | `emit.rs` | loop program → MLIR text |
 //! | `check.rs` | only operations that translation and instruction selection can take |
 //! | `llvm.rs` | LLVM IR → optimised → ELF object |
 //! | `link.rs` | ELF object → one blob with its references resolved |
@@ -14,6 +15,7 @@
 
 mod check;
 mod compile;
+mod emit;
 mod ffi;
 mod link;
 mod llvm;
@@ -22,33 +24,43 @@ mod llvm;
 mod tests;
 
 pub use compile::{Compiler, compile_module, compile_modules};
+pub use emit::emit_function;
 
+use crate::{codegen::CodeBlob, loops::Function, target::CpuTarget};
 use std::fmt;
 
-/// Position-independent machine code: instructions and read-only data in one
-/// block without outside references.
+/// What a blob's address must be a multiple of.
+const ALIGNMENT: usize = 64;
+
+/// Compiles loop programs, each as a module of its own, on all cores, into one
+/// blob. The result does not depend on the number of cores.
 ///
-/// It may be mapped at any address that is a multiple of
-/// [`CodeBlob::ALIGNMENT`], readable and executable, never writable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodeBlob {
-    /// The code and its data.
-    pub bytes: Vec<u8>,
-    /// Public functions and their byte offsets in `bytes`, by name.
-    pub entries: Vec<(String, usize)>,
-}
-
-impl CodeBlob {
-    /// What the address of the first byte must be a multiple of.
-    pub const ALIGNMENT: usize = 64;
-
-    /// The byte offset of the function `name`.
-    pub fn entry(&self, name: &str) -> Option<usize> {
-        self.entries
-            .iter()
-            .find(|(entry, _)| entry == name)
-            .map(|&(_, offset)| offset)
+/// # Errors
+///
+/// The first function, in order, that does not compile; see [`CodegenError`].
+pub fn compile_functions(
+    functions: &[Function],
+    target: &CpuTarget,
+) -> Result<CodeBlob, CodegenError> {
+    let texts = functions
+        .iter()
+        .map(|function| emit_function(function, target))
+        .collect::<Result<Vec<String>, CodegenError>>()?;
+    let modules: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut whole = CodeBlob::default();
+    for part in compile_modules(&modules, target, threads) {
+        let part = part?;
+        let base = whole.bytes.len().next_multiple_of(ALIGNMENT);
+        // `int3` between functions stops a stray jump.
+        whole.bytes.resize(base, 0xcc);
+        whole.bytes.extend_from_slice(&part.bytes);
+        let entries = part.entries.into_iter();
+        whole
+            .entries
+            .extend(entries.map(|(name, offset)| (name, base + offset)));
     }
+    Ok(whole)
 }
 
 /// Why MLIR text did not become machine code. Every variant is a fault of the

@@ -1,8 +1,12 @@
 //! Text → numbers: compiled code is mapped and run where the machine can.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
-use crate::target::{CPU_TARGETS, CpuTarget};
+use crate::target::CPU_TARGETS;
 use std::ptr::null_mut;
+
+mod loops;
 
 /// The calling convention of a kernel: buffers, extents, scalars, the tiles to
 /// do, scratch memory.
@@ -42,7 +46,13 @@ impl Mapped {
     }
 
     fn kernel(&self, name: &str) -> Kernel {
-        let offset = self.blob.entry(name).expect("the entry exists");
+        let offset = self
+            .blob
+            .entries
+            .iter()
+            .find(|(entry, _)| entry == name)
+            .unwrap()
+            .1;
         // SAFETY: the tests declare every entry with the kernel signature.
         unsafe { std::mem::transmute(self.address.cast::<u8>().add(offset)) }
     }
