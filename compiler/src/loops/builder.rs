@@ -14,6 +14,18 @@ pub struct Builder {
     scratch_bytes: u64,
 }
 
+/// A loop whose body is being written.
+pub struct OpenFor {
+    /// The loop variable.
+    pub variable: ValueId,
+    /// The carried values inside the body.
+    pub inside: Vec<ValueId>,
+    low: ValueId,
+    high: ValueId,
+    step: i64,
+    inits: Vec<ValueId>,
+}
+
 impl Default for Builder {
     fn default() -> Self {
         Self {
@@ -210,42 +222,34 @@ impl Builder {
         inits: &[ValueId],
         body: impl FnOnce(&mut Self, ValueId, &[ValueId]) -> Vec<ValueId>,
     ) -> Vec<ValueId> {
+        let open = self.open_for(low, high, step, inits);
+        let next = body(self, open.variable, &open.inside);
+        self.close_for(open, &next)
+    }
+
+    /// Begins a loop whose body is what is written until [`Builder::close_for`].
+    pub fn open_for(&mut self, low: ValueId, high: ValueId, step: i64, inits: &[ValueId]) -> OpenFor {
         let variable = self.fresh(Type::Index);
-        let inside: Vec<ValueId> = inits
-            .iter()
-            .map(|init| self.fresh(self.ty(*init)))
-            .collect();
+        let inside = inits.iter().map(|init| self.fresh(self.ty(*init))).collect();
         self.blocks.push(Vec::new());
-        let next = body(self, variable, &inside);
-        assert_eq!(
-            next.len(),
-            inits.len(),
-            "a loop returns as many values as it carries"
-        );
-        let body = self.blocks.pop().expect("pushed above");
-        let results: Vec<ValueId> = inits
-            .iter()
-            .map(|init| self.fresh(self.ty(*init)))
-            .collect();
-        let carried = inits
-            .iter()
-            .zip(&inside)
-            .zip(next.iter().zip(&results))
-            .map(|((init, inside), (next, result))| Carried {
-                inside: *inside,
-                init: *init,
-                next: *next,
-                result: *result,
+        OpenFor { variable, inside, low, high, step, inits: inits.to_vec() }
+    }
+
+    /// Ends a loop; `next` are the carried values of the next iteration. Returns those after the last.
+    pub fn close_for(&mut self, open: OpenFor, next: &[ValueId]) -> Vec<ValueId> {
+        assert_eq!(next.len(), open.inits.len(), "a loop returns as many values as it carries");
+        let body = self.blocks.pop().expect("pushed by `open_for`");
+        let results: Vec<ValueId> = open.inits.iter().map(|init| self.fresh(self.ty(*init))).collect();
+        let carried = (0..results.len())
+            .map(|index| Carried {
+                inside: open.inside[index],
+                init: open.inits[index],
+                next: next[index],
+                result: results[index],
             })
             .collect();
-        self.push(Stmt::For {
-            variable,
-            low,
-            high,
-            step,
-            carried,
-            body,
-        });
+        let OpenFor { variable, low, high, step, .. } = open;
+        self.push(Stmt::For { variable, low, high, step, carried, body });
         results
     }
 
@@ -265,9 +269,19 @@ impl Builder {
 
     /// Statements under a condition.
     pub fn if_set(&mut self, condition: ValueId, body: impl FnOnce(&mut Self)) {
-        self.blocks.push(Vec::new());
+        self.open_if();
         body(self);
-        let body = self.blocks.pop().expect("pushed above");
+        self.close_if(condition);
+    }
+
+    /// Begins statements under a condition that is given at their end.
+    pub fn open_if(&mut self) {
+        self.blocks.push(Vec::new());
+    }
+
+    /// Ends them.
+    pub fn close_if(&mut self, condition: ValueId) {
+        let body = self.blocks.pop().expect("pushed by `open_if`");
         self.push(Stmt::If { condition, body });
     }
 }
