@@ -37,6 +37,10 @@ pub struct Merged {
     pub layers: Vec<(u32, Layer)>,
     /// Start of the first file.
     pub start: Option<Span>,
+    /// Sections whose `variant` names no preset.
+    pub unknown_presets: Vec<&'static str>,
+    /// Whether every file was read to its end.
+    pub complete: bool,
 }
 
 impl Merged {
@@ -58,6 +62,7 @@ pub fn merge(
     let mut merged = Merged::default();
     let mut layers: Vec<Table> = Vec::new();
     read_chain(loader, sources, path, &mut layers, &mut merged, diagnostics);
+    merged.complete = diagnostics.is_empty();
     // The root ancestor comes first.
     layers.reverse();
     let files = layers.len();
@@ -183,7 +188,7 @@ fn parse_set(
     } else {
         format!("{} = {value}", key.trim())
     };
-    let source = sources.add("<--set>", text.as_str());
+    let source = sources.add("--set", text.as_str());
     let (table, found) = tree::parse(source, &text);
     if !found.is_empty() || text.contains('\n') {
         diagnostics.extend(found);

@@ -318,6 +318,23 @@ impl Validator<'_> {
                     (None, KeyKind::FloatOr { name, .. }) if value.text() == Some(name) => {
                         Ok(Argument::Text(name.to_string()))
                     }
+                    (None, KeyKind::FloatOr { name, .. }) if value.text().is_some() => {
+                        Err(Box::new(
+                            Diagnostic::error(
+                                codes::UNKNOWN_VALUE,
+                                format!(
+                                    "unknown value {} for `{path}`",
+                                    self.library.sources.slice(value.span)
+                                ),
+                            )
+                            .at(value.span, "")
+                            .note(format!("it is {}", row.type_text()))
+                            .help(did_you_mean(&nearest(
+                                value.text().unwrap_or_default(),
+                                [name],
+                            ))),
+                        ))
+                    }
                     _ => Err(wrong_type()),
                 }
             }
@@ -615,6 +632,10 @@ impl Validator<'_> {
     }
 
     fn missing(&mut self, row: &Key, path: &str, segments: &[&str]) {
+        let section = segments.first().copied().unwrap_or_default();
+        if self.merged.unknown_presets.contains(&section) && presets::governs(segments) {
+            return;
+        }
         // Marked at the innermost table that is written.
         let parents = &segments[..segments.len() - 1];
         let place = (1..=parents.len())
@@ -629,7 +650,6 @@ impl Validator<'_> {
                 row.type_text(),
                 first_lower(row.doc)
             ));
-        let section = segments.first().copied().unwrap_or_default();
         if presets::governs(segments) && self.resolved.get(&format!("{section}.variant")).is_none()
         {
             diagnostic = diagnostic.help(format!("or choose a preset with `{section}.variant`"));

@@ -120,7 +120,13 @@ struct Expander<'a> {
 
 impl Expander<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < MOST_FINDINGS && !self.diagnostics.contains(&diagnostic) {
+        // One wrong value is often used in several places; the first of them is enough.
+        let known = self.diagnostics.iter().any(|earlier| {
+            earlier.code == diagnostic.code
+                && earlier.message == diagnostic.message
+                && earlier.primary == diagnostic.primary
+        });
+        if self.diagnostics.len() < MOST_FINDINGS && !known {
             self.diagnostics.push(diagnostic);
         }
     }
