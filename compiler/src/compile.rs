@@ -9,8 +9,8 @@ use std::fmt;
 use mm1_dsl::diagnostic::Diagnostic;
 use mm1_dsl::model::Model;
 use mm1_package::{
-    DType, Extent, ExtentRef, Kernel as PackageKernel, Launch, ModelFacts, Package, Parameter, Program, Region, Role,
-    Slot, Tensor, TileAxis,
+    DType, Extent, ExtentRef, Kernel as PackageKernel, Launch, ModelFacts, Package, Parameter,
+    Program, Region, Role, Slot, Tensor, TileAxis,
 };
 
 use crate::build::{self, ProgramGraph, Programs, Purpose};
@@ -90,24 +90,49 @@ pub struct BuiltFacts {
 ///
 /// # Errors
 /// The model's errors, or what no kernel covers.
-pub fn plan_model(model: &Model, purpose: Purpose<'_>, verify: bool) -> Result<Planned, CompileError> {
-    let Programs { programs, layout, decode } = build::build(model, purpose).map_err(CompileError::Model)?;
+pub fn plan_model(
+    model: &Model,
+    purpose: Purpose<'_>,
+    verify: bool,
+) -> Result<Planned, CompileError> {
+    let Programs {
+        programs,
+        layout,
+        decode,
+    } = build::build(model, purpose).map_err(CompileError::Model)?;
     let mut planned = Vec::with_capacity(programs.len());
     for mut source in programs {
-        passes::run(&mut source.graph, model.train.precision, model.train.residual, verify)
+        passes::run(
+            &mut source.graph,
+            model.train.precision,
+            model.train.residual,
+            verify,
+        )
+        .map_err(|error| format!("program `{}`: {error}", source.name))?;
+        let fused = fuse::fuse(&source.graph)
             .map_err(|error| format!("program `{}`: {error}", source.name))?;
-        let fused = fuse::fuse(&source.graph).map_err(|error| format!("program `{}`: {error}", source.name))?;
         let plan = plan::plan(&fused);
-        planned.push(PlannedProgram { source, fused, plan });
+        planned.push(PlannedProgram {
+            source,
+            fused,
+            plan,
+        });
     }
-    Ok(Planned { programs: planned, built: BuiltFacts { layout, decode } })
+    Ok(Planned {
+        programs: planned,
+        built: BuiltFacts { layout, decode },
+    })
 }
 
 /// Compiles a model.
 ///
 /// # Errors
 /// The model's errors, or a failure of the compiler.
-pub fn compile(model: &Model, purpose: Purpose<'_>, options: &Options) -> Result<Package, CompileError> {
+pub fn compile(
+    model: &Model,
+    purpose: Purpose<'_>,
+    options: &Options,
+) -> Result<Package, CompileError> {
     let planned = plan_model(model, purpose, options.verify)?;
     let kernels = compile_kernels(&planned, options)?;
     Ok(Assembly::new(model, options, &planned).assemble(kernels)?)
@@ -123,8 +148,14 @@ struct Kernels {
 /// The kernels of a model, each once, in order of first use.
 pub fn distinct_kernels(planned: &Planned) -> Vec<Kernel> {
     let mut seen = std::collections::BTreeSet::new();
-    let calls = planned.programs.iter().flat_map(|program| &program.fused.calls);
-    calls.filter(|call| seen.insert(call.kernel.hash())).map(|call| call.kernel.clone()).collect()
+    let calls = planned
+        .programs
+        .iter()
+        .flat_map(|program| &program.fused.calls);
+    calls
+        .filter(|call| seen.insert(call.kernel.hash()))
+        .map(|call| call.kernel.clone())
+        .collect()
 }
 
 fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, String> {
@@ -133,14 +164,22 @@ fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, Stri
     let mut lowered = Vec::new();
     for kernel in distinct_kernels(planned) {
         let hash = kernel.hash();
-        let mut done = lower::lower(&kernel, &machine).map_err(|error| format!("kernel `{}`: {error}", kernel.name))?;
+        let mut done = lower::lower(&kernel, &machine)
+            .map_err(|error| format!("kernel `{}`: {error}", kernel.name))?;
         done.function.name = format!("k{hash}");
         index.insert(hash, lowered.len());
         lowered.push((kernel, done));
     }
-    let functions: Vec<&crate::loops::Function> = lowered.iter().map(|(_, done)| &done.function).collect();
+    let functions: Vec<crate::loops::Function> = lowered
+        .iter()
+        .map(|(_, done)| done.function.clone())
+        .collect();
     let blob = codegen::generate(&functions, options.backend, &options.target)?;
-    Ok(Kernels { index, lowered, blob })
+    Ok(Kernels {
+        index,
+        lowered,
+        blob,
+    })
 }
 
 /// Lays out regions and tensors.
@@ -155,29 +194,55 @@ struct Assembly<'a> {
 
 impl<'a> Assembly<'a> {
     fn new(model: &'a Model, options: &'a Options, planned: &'a Planned) -> Self {
-        let regions = ["parameters", "gradients", "moment1", "moment2", "constants", "inputs", "outputs", "state", "arena"];
+        let regions = [
+            "parameters",
+            "gradients",
+            "moment1",
+            "moment2",
+            "constants",
+            "inputs",
+            "outputs",
+            "state",
+            "arena",
+        ];
         let package = Package {
             target: options.target.name.to_owned(),
             backend: options.backend.to_string(),
             cpu_features: options.backend.cpu_features(&options.target),
             model: facts(model, planned),
             extents: Vec::new(),
-            regions: regions.map(|name| Region { name: name.to_owned(), bytes: 0 }).to_vec(),
+            regions: regions
+                .map(|name| Region {
+                    name: name.to_owned(),
+                    bytes: 0,
+                })
+                .to_vec(),
             tensors: Vec::new(),
             constants: Vec::new(),
             kernels: Vec::new(),
             code: Vec::new(),
             programs: Vec::new(),
         };
-        Self { model, options, planned, package, ends: BTreeMap::new() }
+        Self {
+            model,
+            options,
+            planned,
+            package,
+            ends: BTreeMap::new(),
+        }
     }
 
     fn assemble(mut self, kernels: Kernels) -> Result<Package, String> {
         let _ = (self.model, self.options);
         self.parameters();
         for (kernel, lowered) in &kernels.lowered {
-            let entry = kernels.blob.entries.iter().find(|(name, _)| *name == lowered.function.name);
-            let (_, entry) = entry.ok_or_else(|| format!("no code for kernel `{}`", kernel.name))?;
+            let entry = kernels
+                .blob
+                .entries
+                .iter()
+                .find(|(name, _)| *name == lowered.function.name);
+            let (_, entry) =
+                entry.ok_or_else(|| format!("no code for kernel `{}`", kernel.name))?;
             self.package.kernels.push(PackageKernel {
                 name: kernel.name.clone(),
                 hash: kernel.hash(),
@@ -190,17 +255,28 @@ impl<'a> Assembly<'a> {
             self.package.programs.push(program);
         }
         self.package.code = kernels.blob.bytes;
-        let arena = self.package.programs.iter().map(|program| program.arena_bytes).max().unwrap_or(0);
+        let arena = self
+            .package
+            .programs
+            .iter()
+            .map(|program| program.arena_bytes)
+            .max()
+            .unwrap_or(0);
         self.ends.insert("arena".to_owned(), arena);
-        self.ends.insert("constants".to_owned(), self.package.constants.len() as u64);
+        self.ends
+            .insert("constants".to_owned(), self.package.constants.len() as u64);
         for region in &mut self.package.regions {
-            region.bytes = region.bytes.max(self.ends.get(&region.name).copied().unwrap_or(0));
+            region.bytes = region
+                .bytes
+                .max(self.ends.get(&region.name).copied().unwrap_or(0));
         }
         Ok(self.package)
     }
 
     fn region(&self, name: &str) -> u32 {
-        self.package.region(name).expect("all regions are declared in `new`")
+        self.package
+            .region(name)
+            .expect("all regions are declared in `new`")
     }
 
     fn parameters(&mut self) {
@@ -212,7 +288,10 @@ impl<'a> Assembly<'a> {
                 role: Role::Parameter,
                 dtype: DType::F32,
                 dims: slot.dims.iter().map(|dim| ExtentRef::Fixed(*dim)).collect(),
-                slot: Slot { region, offset: slot.offset * 4 },
+                slot: Slot {
+                    region,
+                    offset: slot.offset * 4,
+                },
                 parameter: Some(Parameter {
                     init: slot.init,
                     trained: slot.trained,
@@ -221,18 +300,30 @@ impl<'a> Assembly<'a> {
                 }),
             });
         }
-        self.ends.insert("parameters".to_owned(), layout.elements * 4);
+        self.ends
+            .insert("parameters".to_owned(), layout.elements * 4);
         for name in ["gradients", "moment1", "moment2"] {
-            self.ends.insert(name.to_owned(), layout.trained_elements * 4);
+            self.ends
+                .insert(name.to_owned(), layout.trained_elements * 4);
         }
     }
 
     /// The package's number of a program's run-time size.
     fn extent(&mut self, extents: &[Extent], index: u32) -> u32 {
         let extent = &extents[index as usize];
-        let derived = extent.derived.map(|(base, offset)| (self.extent(extents, base), offset));
-        let wanted = Extent { derived, ..extent.clone() };
-        if let Some(known) = self.package.extents.iter().position(|known| *known == wanted) {
+        let derived = extent
+            .derived
+            .map(|(base, offset)| (self.extent(extents, base), offset));
+        let wanted = Extent {
+            derived,
+            ..extent.clone()
+        };
+        if let Some(known) = self
+            .package
+            .extents
+            .iter()
+            .position(|known| *known == wanted)
+        {
             return known as u32;
         }
         self.package.extents.push(wanted);
@@ -242,19 +333,32 @@ impl<'a> Assembly<'a> {
     fn extent_ref(&mut self, extents: &[Extent], extent: ExtentRef) -> ExtentRef {
         match extent {
             ExtentRef::Fixed(_) => extent,
-            ExtentRef::Scaled { index, scale } => ExtentRef::Scaled { index: self.extent(extents, index), scale },
+            ExtentRef::Scaled { index, scale } => ExtentRef::Scaled {
+                index: self.extent(extents, index),
+                scale,
+            },
         }
     }
 
     /// A tensor in a region that is filled in order; programs share tensors by name.
-    fn shared(&mut self, region: &str, role: Role, name: &str, info: &fuse::BufferInfo, extents: &[Extent]) -> Result<Slot, String> {
+    fn shared(
+        &mut self,
+        region: &str,
+        role: Role,
+        name: &str,
+        info: &fuse::BufferInfo,
+        extents: &[Extent],
+    ) -> Result<Slot, String> {
         let dims: Vec<ExtentRef> = info
             .dims
             .iter()
             .map(|dim| {
                 let extent = match *dim {
                     crate::graph::Dim::Fixed(n) => ExtentRef::Fixed(n),
-                    crate::graph::Dim::Scaled { extent, scale } => ExtentRef::Scaled { index: extent.0, scale },
+                    crate::graph::Dim::Scaled { extent, scale } => ExtentRef::Scaled {
+                        index: extent.0,
+                        scale,
+                    },
                 };
                 self.extent_ref(extents, extent)
             })
@@ -269,13 +373,26 @@ impl<'a> Assembly<'a> {
         let end = self.ends.entry(region.to_owned()).or_insert(0);
         let offset = *end;
         *end = (offset + info.bytes()).next_multiple_of(64);
-        let slot = Slot { region: self.region(region), offset };
-        self.package.tensors.push(Tensor { name: name.to_owned(), role, dtype: info.dtype, dims, slot, parameter: None });
+        let slot = Slot {
+            region: self.region(region),
+            offset,
+        };
+        self.package.tensors.push(Tensor {
+            name: name.to_owned(),
+            role,
+            dtype: info.dtype,
+            dims,
+            slot,
+            parameter: None,
+        });
         Ok(slot)
     }
 
     fn constant(&mut self, values: &[f32]) -> Slot {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
         let region = self.region("constants");
         let known = (0..self.package.constants.len())
             .step_by(64)
@@ -287,21 +404,34 @@ impl<'a> Assembly<'a> {
             self.package.constants.resize(end, 0);
             start
         });
-        Slot { region, offset: offset as u64 }
+        Slot {
+            region,
+            offset: offset as u64,
+        }
     }
 
     fn program(&mut self, planned: &PlannedProgram, kernels: &Kernels) -> Result<Program, String> {
-        let PlannedProgram { source, fused, plan } = planned;
+        let PlannedProgram {
+            source,
+            fused,
+            plan,
+        } = planned;
         let graph = &source.graph;
         let arena = self.region("arena");
         let mut inputs = Vec::new();
         let mut outputs = Vec::new();
-        let used: std::collections::BTreeSet<u32> =
-            fused.calls.iter().flat_map(|call| call.args.iter().map(|(key, _)| key.0)).collect();
+        let used: std::collections::BTreeSet<u32> = fused
+            .calls
+            .iter()
+            .flat_map(|call| call.args.iter().map(|(key, _)| key.0))
+            .collect();
         let mut slots = Vec::with_capacity(fused.buffers.len());
         for (index, info) in fused.buffers.iter().enumerate() {
             let slot = match info.home {
-                Home::Arena => plan.offsets[index].map(|offset| Slot { region: arena, offset }),
+                Home::Arena => plan.offsets[index].map(|offset| Slot {
+                    region: arena,
+                    offset,
+                }),
                 Home::Output(number) => {
                     let name = graph.outputs[number].name.clone();
                     let slot = self.shared("outputs", Role::Output, &name, info, &fused.extents)?;
@@ -314,14 +444,27 @@ impl<'a> Assembly<'a> {
                     Op::Input(role) => {
                         let name = graph.node(node).name.clone();
                         match (source.bindings.get(&name), role) {
-                            (Some((region, offset)), _) => Slot { region: self.region(region), offset: *offset },
+                            (Some((region, offset)), _) => Slot {
+                                region: self.region(region),
+                                offset: *offset,
+                            },
                             (None, InputRole::Data) => {
-                                let slot = self.shared("inputs", Role::Input, &name, info, &fused.extents)?;
+                                let slot = self.shared(
+                                    "inputs",
+                                    Role::Input,
+                                    &name,
+                                    info,
+                                    &fused.extents,
+                                )?;
                                 inputs.push(name);
                                 slot
                             }
-                            (None, InputRole::State(region)) => self.shared(region, Role::State, &name, info, &fused.extents)?,
-                            (None, InputRole::Parameter(_)) => return Err(format!("parameter `{name}` has no memory")),
+                            (None, InputRole::State(region)) => {
+                                self.shared(region, Role::State, &name, info, &fused.extents)?
+                            }
+                            (None, InputRole::Parameter(_)) => {
+                                return Err(format!("parameter `{name}` has no memory"));
+                            }
                         }
                     }
                     op => return Err(format!("{op:?} is no source")),
@@ -343,7 +486,13 @@ impl<'a> Assembly<'a> {
         })
     }
 
-    fn launch(&mut self, call: &fuse::Call, fused: &Fused, slots: &[Option<Slot>], kernels: &Kernels) -> Result<Launch, String> {
+    fn launch(
+        &mut self,
+        call: &fuse::Call,
+        fused: &Fused,
+        slots: &[Option<Slot>],
+        kernels: &Kernels,
+    ) -> Result<Launch, String> {
         let index = kernels.index[&call.kernel.hash()];
         let (kernel, lowered) = &kernels.lowered[index];
         let args = call
@@ -351,12 +500,24 @@ impl<'a> Assembly<'a> {
             .iter()
             .map(|(key, first)| {
                 let info = &fused.buffers[key.0 as usize];
-                let slot = slots[key.0 as usize].ok_or_else(|| format!("`{}` has no memory", info.name))?;
-                Ok(Slot { offset: slot.offset + first * info.dtype.size(), ..slot })
+                let slot = slots[key.0 as usize]
+                    .ok_or_else(|| format!("`{}` has no memory", info.name))?;
+                Ok(Slot {
+                    offset: slot.offset + first * info.dtype.size(),
+                    ..slot
+                })
             })
             .collect::<Result<Vec<Slot>, String>>()?;
-        let bytes = call.args.iter().map(|(key, _)| fused.buffers[key.0 as usize].bytes()).sum();
-        let extents: Vec<ExtentRef> = call.extents.iter().map(|extent| self.extent_ref(&fused.extents, *extent)).collect();
+        let bytes = call
+            .args
+            .iter()
+            .map(|(key, _)| fused.buffers[key.0 as usize].bytes())
+            .sum();
+        let extents: Vec<ExtentRef> = call
+            .extents
+            .iter()
+            .map(|extent| self.extent_ref(&fused.extents, *extent))
+            .collect();
         let tiles = lowered
             .tiles
             .iter()
@@ -365,10 +526,21 @@ impl<'a> Assembly<'a> {
                     AxisSize::Fixed(n) => ExtentRef::Fixed(n),
                     AxisSize::Runtime(slot) => extents[slot as usize],
                 };
-                TileAxis { extent, tile: *tile }
+                TileAxis {
+                    extent,
+                    tile: *tile,
+                }
             })
             .collect();
-        Ok(Launch { name: call.name.clone(), kernel: index as u32, args, extents, tiles, flops: call.flops, bytes })
+        Ok(Launch {
+            name: call.name.clone(),
+            kernel: index as u32,
+            args,
+            extents,
+            tiles,
+            flops: call.flops,
+            bytes,
+        })
     }
 }
 
@@ -377,7 +549,9 @@ fn facts(model: &Model, planned: &Planned) -> ModelFacts {
         .programs
         .iter()
         .find(|program| program.source.name == "accumulate")
-        .map_or(0, |program| program.fused.calls.iter().map(|call| call.flops).sum());
+        .map_or(0, |program| {
+            program.fused.calls.iter().map(|call| call.flops).sum()
+        });
     let vision = model.vision.as_ref();
     ModelFacts {
         name: model.name.clone(),

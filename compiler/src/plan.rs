@@ -31,7 +31,12 @@ struct Life {
 pub fn plan(program: &Fused) -> Plan {
     let mut lives = lives(program);
     let largest_live_bytes = largest_live(&lives, program.calls.len());
-    lives.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.first.cmp(&b.first)).then(a.buffer.cmp(&b.buffer)));
+    lives.sort_by(|a, b| {
+        b.bytes
+            .cmp(&a.bytes)
+            .then(a.first.cmp(&b.first))
+            .then(a.buffer.cmp(&b.buffer))
+    });
     let mut offsets = vec![None; program.buffers.len()];
     // (offset, end, first, last) of what is placed.
     let mut placed: Vec<(u64, u64, usize, usize)> = Vec::new();
@@ -57,7 +62,11 @@ pub fn plan(program: &Fused) -> Plan {
         arena_bytes = arena_bytes.max(offset + life.bytes);
         placed.push((offset, offset + life.bytes, life.first, life.last));
     }
-    Plan { offsets, arena_bytes, largest_live_bytes }
+    Plan {
+        offsets,
+        arena_bytes,
+        largest_live_bytes,
+    }
 }
 
 fn lives(program: &Fused) -> Vec<Life> {
@@ -75,7 +84,12 @@ fn lives(program: &Fused) -> Vec<Life> {
         .filter_map(|(buffer, span)| {
             let (first, last) = span?;
             let bytes = program.buffers[buffer].bytes().next_multiple_of(ALIGN);
-            Some(Life { buffer, bytes, first, last })
+            Some(Life {
+                buffer,
+                bytes,
+                first,
+                last,
+            })
         })
         .collect()
 }

@@ -62,7 +62,10 @@ pub fn merge(
     let mut merged = Merged::default();
     let mut layers: Vec<Table> = Vec::new();
     read_chain(loader, sources, path, &mut layers, &mut merged, diagnostics);
-    merged.complete = diagnostics.is_empty();
+    // A number too large for 64 bits or a date leaves the rest of its file readable.
+    merged.complete = diagnostics
+        .iter()
+        .all(|found| found.code == codes::OUT_OF_RANGE || found.code == codes::WRONG_TYPE);
     // The root ancestor comes first.
     layers.reverse();
     let files = layers.len();
@@ -126,7 +129,7 @@ fn read_chain(
         let text = match loader.read(&path, named) {
             Ok(text) => text,
             Err(diagnostic) => {
-                diagnostics.push(diagnostic);
+                diagnostics.push(*diagnostic);
                 return;
             }
         };
@@ -154,7 +157,7 @@ fn read_chain(
         };
         let target = Loader::join(&path, parent);
         if let Err(diagnostic) = loader.check_inside(parent, &target, Some(span)) {
-            diagnostics.push(diagnostic);
+            diagnostics.push(*diagnostic);
             return;
         }
         path = target;

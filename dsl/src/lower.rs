@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use crate::codes;
 use crate::component::{Argument, Instance, Library};
 use crate::diagnostic::Diagnostic;
+use crate::keys::find;
 use crate::model::{
     ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit, Model,
     Precision, Source, Train, Vision,
@@ -30,6 +31,11 @@ pub fn lower(resolved: Resolved, library: Library) -> Result<Model, Vec<Diagnost
 
     let mut diagnostics = Vec::new();
     for (call, part) in calls(vision.as_ref(), &decoder) {
+        let missing = part.missing(&resolved, &library, call);
+        if !missing.is_empty() {
+            diagnostics.extend(missing);
+            continue;
+        }
         match library.instantiate_call(call, part.prefix) {
             Ok(instance) => diagnostics.extend(part.check(&resolved, &library, &instance, call)),
             Err(found) => diagnostics.extend(found),
@@ -96,6 +102,7 @@ pub fn check_components(resolved: &Resolved, library: &Library, diagnostics: &mu
                     other => other.is_some(),
                 });
         if !is_complete {
+            diagnostics.extend(part.missing(resolved, library, call));
             continue;
         }
         for found in library
@@ -152,6 +159,36 @@ fn calls<'a>(vision: Option<&'a Vision>, decoder: &'a Decoder) -> Vec<(&'a Compo
 }
 
 impl Part {
+    /// Parameters of a project component that no key gives and whose absence no other check reports.
+    fn missing(
+        &self,
+        resolved: &Resolved,
+        library: &Library,
+        call: &ComponentCall,
+    ) -> Vec<Diagnostic> {
+        let Some(file) = library
+            .get(&call.component)
+            .filter(|file| file.name.ends_with(".toml"))
+        else {
+            return Vec::new();
+        };
+        let is_silent =
+            |name: &str| find(&[self.prefix, name]).is_none_or(|row| row.when.is_some());
+        let absent = |name: &str| !call.arguments.contains_key(name);
+        file.parameters
+            .iter()
+            .filter(|(name, _)| absent(name) && is_silent(name))
+            .map(|(name, declared)| {
+                Diagnostic::error(
+                    codes::MISSING_KEY,
+                    format!("`{}.{name}` is missing", self.prefix),
+                )
+                .at(resolved.assigned(self.key), "this component wants it")
+                .with(*declared, "declared here")
+            })
+            .collect()
+    }
+
     fn check(
         &self,
         resolved: &Resolved,

@@ -25,6 +25,7 @@ pub fn validate(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Resolved {
     let mut validator = Validator {
+        unreadable: diagnostics.len(),
         merged,
         loader,
         library,
@@ -53,13 +54,21 @@ struct Validator<'a> {
     library: &'a mut Library,
     diagnostics: &'a mut Vec<Diagnostic>,
     resolved: Resolved,
+    /// Number of findings from before.
+    unreadable: usize,
     /// Keys that are written but wrong: no second message for them.
     failed: Vec<String>,
 }
 
 impl Validator<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        // A value that could not be read has its message already.
+        let known = self.diagnostics[..self.unreadable]
+            .iter()
+            .any(|earlier| earlier.primary.is_some() && earlier.primary == diagnostic.primary);
+        if !known {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     fn has_section(&self, section: &str) -> bool {
@@ -323,8 +332,8 @@ impl Validator<'_> {
                             Diagnostic::error(
                                 codes::UNKNOWN_VALUE,
                                 format!(
-                                    "unknown value {} for `{path}`",
-                                    self.library.sources.slice(value.span)
+                                    "unknown value `{}` for `{path}`",
+                                    value.text().unwrap_or_default()
                                 ),
                             )
                             .at(value.span, "")
@@ -425,9 +434,7 @@ impl Validator<'_> {
         let path = match self.merged.layer(span.source) {
             Some(Layer::File(file)) => {
                 let joined = Loader::join(file, text);
-                self.loader
-                    .check_inside(text, &joined, Some(span))
-                    .map_err(Box::new)?;
+                self.loader.check_inside(text, &joined, Some(span))?;
                 joined
             }
             _ => std::path::PathBuf::from(text),
@@ -518,12 +525,17 @@ impl Validator<'_> {
             }
         }
         if let Some(entry) = self.merged.table.get("data") {
-            let sources = self
+            // Sources that are no table are reported as such.
+            let is_empty = match self
                 .merged
                 .table
                 .at("data.sources")
-                .and_then(|entry| entry.value.table());
-            if sources.is_none_or(|table| table.entries.is_empty()) {
+                .map(|entry| &entry.value)
+            {
+                Some(value) => value.table().is_some_and(|table| table.entries.is_empty()),
+                None => true,
+            };
+            if is_empty {
                 self.report(
                     Diagnostic::error(codes::INCOMPLETE, "`[data]` has no source")
                         .at(entry.key, "")

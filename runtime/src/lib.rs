@@ -1,1 +1,5 @@
 //! Placeholder crate root.
+
+pub mod data;
+pub mod philox;
+pub mod tokenizer;

@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use mm1_package::DType;
 
 use super::{Lowered, Machine, math};
-use crate::kernel::{Address, AxisId, AxisSize, Coordinate, Expr, ExprId, Kernel, StageId, StageKind, Window};
+use crate::kernel::{
+    Address, AxisId, AxisSize, Coordinate, Expr, ExprId, Kernel, StageId, StageKind, Window,
+};
 use crate::loops::builder::Builder;
 use crate::loops::{Compare, FloatBinary, IndexOp, Operation, ValueId};
 
@@ -40,9 +42,15 @@ fn tiles_of(kernel: &Kernel, id: ExprId) -> Vec<StageId> {
         Expr::Tile { stage, .. } => vec![*stage],
         Expr::Unary(_, x) | Expr::Round(x) => tiles_of(kernel, *x),
         Expr::Binary(_, a, b) => [tiles_of(kernel, *a), tiles_of(kernel, *b)].concat(),
-        Expr::SelectEqual { a, b, then, otherwise } => {
-            [a, b, then, otherwise].into_iter().flat_map(|part| tiles_of(kernel, *part)).collect()
-        }
+        Expr::SelectEqual {
+            a,
+            b,
+            then,
+            otherwise,
+        } => [a, b, then, otherwise]
+            .into_iter()
+            .flat_map(|part| tiles_of(kernel, *part))
+            .collect(),
         Expr::Const(_) | Expr::Index(_) | Expr::Load { .. } => Vec::new(),
     }
 }
@@ -106,7 +114,9 @@ pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, Strin
     let (vector, block) = sequence_axes(kernel)?;
     let mut b = Builder::default();
     let scratch = b.op(Operation::Scratch);
-    let args = (0..kernel.buffers.len() as u32).map(|index| b.op(Operation::Argument(index))).collect();
+    let args = (0..kernel.buffers.len() as u32)
+        .map(|index| b.op(Operation::Argument(index)))
+        .collect();
     let mut lower = Lower {
         kernel,
         b,
@@ -122,7 +132,11 @@ pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, Strin
     let (inner, outer) = lower.classify()?;
     let tiles = lower.grid(&inner, &outer)?;
     let function = lower.b.finish(&kernel.name);
-    Ok(Lowered { function, tiles, schedule: format!("attention lanes={width} block={BLOCK}") })
+    Ok(Lowered {
+        function,
+        tiles,
+        schedule: format!("attention lanes={width} block={BLOCK}"),
+    })
 }
 
 /// The parallel sequence axis (lanes) and the one that is walked.
@@ -134,7 +148,10 @@ fn sequence_axes(kernel: &Kernel) -> Result<(AxisId, AxisId), String> {
             _ => continue,
         };
         let block = *stage.reduced.last().ok_or("a fold needs a reduced axis")?;
-        let first = tiles_of(kernel, weight).first().copied().ok_or("a fold reads no tile")?;
+        let first = tiles_of(kernel, weight)
+            .first()
+            .copied()
+            .ok_or("a fold reads no tile")?;
         // One factor of the tile varies with the block axis, the other with the lanes.
         let StageKind::Contract { lhs, rhs, .. } = kernel.stages[first.0 as usize].kind else {
             return Err("a fold reads a contraction".to_owned());
@@ -143,7 +160,9 @@ fn sequence_axes(kernel: &Kernel) -> Result<(AxisId, AxisId), String> {
         if lanes.contains(&block) {
             std::mem::swap(&mut lanes, &mut scalars);
         }
-        let own = |axis: &AxisId| kernel.axis_of(*axis).parallel && lanes.contains(axis) && !scalars.contains(axis);
+        let own = |axis: &AxisId| {
+            kernel.axis_of(*axis).parallel && lanes.contains(axis) && !scalars.contains(axis)
+        };
         let vector = stage.domain.iter().copied().filter(own).last();
         return Ok((vector.ok_or("no parallel axis for the lanes")?, block));
     }
@@ -152,7 +171,9 @@ fn sequence_axes(kernel: &Kernel) -> Result<(AxisId, AxisId), String> {
 
 fn window_of(kernel: &Kernel) -> Option<&Window> {
     kernel.stages.iter().find_map(|stage| match &stage.kind {
-        StageKind::Contract { window, .. } | StageKind::SoftmaxContract { window, .. } => window.as_ref(),
+        StageKind::Contract { window, .. } | StageKind::SoftmaxContract { window, .. } => {
+            window.as_ref()
+        }
         _ => None,
     })
 }
@@ -162,18 +183,44 @@ impl Lower<'_> {
         let (mut inner, mut outer) = (Vec::new(), Vec::new());
         for (index, stage) in self.kernel.stages.iter().enumerate() {
             let id = StageId(index as u32);
-            let bytes = |lower: &mut Self, elements: i64| lower.b.reserve_scratch((elements * 4) as u64) as i64;
+            let bytes = |lower: &mut Self, elements: i64| {
+                lower.b.reserve_scratch((elements * 4) as u64) as i64
+            };
             match &stage.kind {
                 StageKind::Contract { lhs, rhs, .. } if tiles_of(self.kernel, *lhs).is_empty() => {
-                    let [feature] = stage.reduced[..] else { return Err("scores fold one feature axis".to_owned()) };
-                    let (lanes, scalars) = if self.kernel.axes_of_expr(*lhs).contains(&self.vector) { (*lhs, *rhs) } else { (*rhs, *lhs) };
+                    let [feature] = stage.reduced[..] else {
+                        return Err("scores fold one feature axis".to_owned());
+                    };
+                    let (lanes, scalars) = if self.kernel.axes_of_expr(*lhs).contains(&self.vector)
+                    {
+                        (*lhs, *rhs)
+                    } else {
+                        (*rhs, *lhs)
+                    };
                     let features = self.fixed(feature)?;
                     let packed = bytes(self, features * self.width);
                     let tile = bytes(self, BLOCK * self.width);
-                    inner.push(Inner { stage: id, lanes, scalars, feature, packed, tile });
+                    inner.push(Inner {
+                        stage: id,
+                        lanes,
+                        scalars,
+                        feature,
+                        packed,
+                        tile,
+                    });
                 }
-                StageKind::Contract { lhs: weight, rhs: value, operands, .. }
-                | StageKind::SoftmaxContract { score: weight, value, operands, .. } => {
+                StageKind::Contract {
+                    lhs: weight,
+                    rhs: value,
+                    operands,
+                    ..
+                }
+                | StageKind::SoftmaxContract {
+                    score: weight,
+                    value,
+                    operands,
+                    ..
+                } => {
                     let softmax = matches!(stage.kind, StageKind::SoftmaxContract { .. });
                     let feature = *stage.domain.last().ok_or("a fold has a feature axis")?;
                     let features = self.fixed(feature)?;
@@ -194,7 +241,9 @@ impl Lower<'_> {
                     });
                 }
                 StageKind::Map { .. } => {}
-                StageKind::Reduce { .. } | StageKind::Scatter { .. } => return Err("attention has no such stage".to_owned()),
+                StageKind::Reduce { .. } | StageKind::Scatter { .. } => {
+                    return Err("attention has no such stage".to_owned());
+                }
             }
         }
         Ok((inner, outer))
@@ -216,10 +265,23 @@ impl Lower<'_> {
 
     /// Walks tiles; every parallel axis but the lanes' is one point of a tile.
     fn grid(&mut self, inner: &[Inner], outer: &[Outer]) -> Result<Vec<(AxisId, u64)>, String> {
-        let parallel: Vec<AxisId> =
-            (0..self.kernel.axes.len() as u32).map(AxisId).filter(|axis| self.kernel.axis_of(*axis).parallel).collect();
-        let tiles: Vec<(AxisId, u64)> =
-            parallel.iter().map(|axis| (*axis, if *axis == self.vector { self.width as u64 } else { 1 })).collect();
+        let parallel: Vec<AxisId> = (0..self.kernel.axes.len() as u32)
+            .map(AxisId)
+            .filter(|axis| self.kernel.axis_of(*axis).parallel)
+            .collect();
+        let tiles: Vec<(AxisId, u64)> = parallel
+            .iter()
+            .map(|axis| {
+                (
+                    *axis,
+                    if *axis == self.vector {
+                        self.width as u64
+                    } else {
+                        1
+                    },
+                )
+            })
+            .collect();
         let begin = self.b.op(Operation::TileBegin);
         let end = self.b.op(Operation::TileEnd);
         let counts: Vec<ValueId> = tiles
@@ -234,7 +296,7 @@ impl Lower<'_> {
             .collect();
         let mut outcome = Ok(());
         // The closure needs `self`, whose builder drives the loop: the loop is opened by hand.
-        let open = self.b.open_for(begin, end, 1, &[]);
+        let open = self.b.begin_loop(begin, end, 1, &[]);
         let mut rest = open.variable;
         for ((axis, tile), count) in tiles.iter().zip(&counts).rev() {
             let number = self.b.index_op(IndexOp::Rem, rest, *count);
@@ -245,7 +307,7 @@ impl Lower<'_> {
         if let Err(error) = self.tile(inner, outer) {
             outcome = Err(error);
         }
-        self.b.close_for(open, &[]);
+        self.b.end_loop(open, &[]);
         outcome.map(|()| tiles)
     }
 
@@ -299,13 +361,15 @@ impl Lower<'_> {
     }
 
     fn walk(&mut self, extra: &[AxisId], inner: &[Inner], outer: &[Outer]) -> Result<(), String> {
-        let Some((axis, rest)) = extra.split_first() else { return self.blocks(inner, outer) };
+        let Some((axis, rest)) = extra.split_first() else {
+            return self.blocks(inner, outer);
+        };
         let low = self.b.index(0);
         let high = self.size(*axis);
-        let open = self.b.open_for(low, high, 1, &[]);
+        let open = self.b.begin_loop(low, high, 1, &[]);
         self.axes.insert(*axis, open.variable);
         let outcome = self.walk(rest, inner, outer);
-        self.b.close_for(open, &[]);
+        self.b.end_loop(open, &[]);
         outcome
     }
 
@@ -326,18 +390,27 @@ impl Lower<'_> {
             let offset = self.b.reserve_scratch((self.width * 4) as u64) as i64;
             self.kept.insert(load, offset);
             let (low, high) = (self.b.index(0), self.b.index(self.width));
-            let open = self.b.open_for(low, high, 1, &[]);
+            let open = self.b.begin_loop(low, high, 1, &[]);
             let at = self.b.add(first, open.variable);
             let at = self.b.index_op(IndexOp::Min, at, last);
             let outside = self.axes.insert(self.vector, at);
             let (ptr, dtype) = self.pointer(load)?;
             let value = self.b.load(ptr, 0, dtype, 1);
             let target = self.scratch_element(offset, open.variable);
-            self.b.store(target, 0, value, if dtype == DType::I32 { DType::I32 } else { DType::F32 });
+            self.b.store(
+                target,
+                0,
+                value,
+                if dtype == DType::I32 {
+                    DType::I32
+                } else {
+                    DType::F32
+                },
+            );
             if let Some(outside) = outside {
                 self.axes.insert(self.vector, outside);
             }
-            self.b.close_for(open, &[]);
+            self.b.end_loop(open, &[]);
         }
         Ok(())
     }
@@ -346,7 +419,7 @@ impl Lower<'_> {
     fn pack_lanes(&mut self, part: &Inner, first: ValueId, last: ValueId) -> Result<(), String> {
         let features = self.fixed(part.feature)?;
         let (low, high) = (self.b.index(0), self.b.index(self.width));
-        let open = self.b.open_for(low, high, 1, &[]);
+        let open = self.b.begin_loop(low, high, 1, &[]);
         let at = self.b.add(first, open.variable);
         let at = self.b.index_op(IndexOp::Min, at, last);
         let outside = self.axes.insert(self.vector, at);
@@ -366,7 +439,7 @@ impl Lower<'_> {
         if let Some(outside) = outside {
             self.axes.insert(self.vector, outside);
         }
-        self.b.close_for(open, &[]);
+        self.b.end_loop(open, &[]);
         Ok(())
     }
 
@@ -374,7 +447,9 @@ impl Lower<'_> {
     fn range(&mut self) -> Result<(ValueId, ValueId), String> {
         let zero = self.b.index(0);
         let size = self.size(self.block);
-        let Some(window) = window_of(self.kernel).cloned() else { return Ok((zero, size)) };
+        let Some(window) = window_of(self.kernel).cloned() else {
+            return Ok((zero, size));
+        };
         let first = self.axes[&self.vector];
         let (mut low, mut high) = (zero, size);
         if window.query == self.vector {
@@ -387,11 +462,11 @@ impl Lower<'_> {
                 let Some(load) = range else { continue };
                 let offset = self.kept[&load];
                 let start = if op == IndexOp::Min { size } else { zero };
-                let open = self.b.open_for(zero, width, 1, &[start]);
+                let open = self.b.begin_loop(zero, width, 1, &[start]);
                 let at = self.scratch_element(offset, open.variable);
                 let value = self.b.op(Operation::LoadIndex { ptr: at, offset: 0 });
                 let best = self.b.index_op(op, open.inside[0], value);
-                let found = self.b.close_for(open, &[best]);
+                let found = self.b.end_loop(open, &[best]);
                 if op == IndexOp::Min {
                     low = self.b.index_op(IndexOp::Max, low, found[0]);
                 } else {
@@ -407,7 +482,7 @@ impl Lower<'_> {
 
     fn blocks(&mut self, inner: &[Inner], outer: &[Outer]) -> Result<(), String> {
         let (low, high) = self.range()?;
-        let open = self.b.open_for(low, high, BLOCK, &[]);
+        let open = self.b.begin_loop(low, high, BLOCK, &[]);
         let start = open.variable;
         let step = self.b.index(BLOCK);
         let stop = self.b.add(start, step);
@@ -419,18 +494,20 @@ impl Lower<'_> {
         match self.seen(start, stop)? {
             None => outcome = self.one_block(inner, outer, count),
             Some(condition) => {
-                self.b.open_if();
+                self.b.begin_if();
                 outcome = outcome.and_then(|()| self.one_block(inner, outer, count));
-                self.b.close_if(condition);
+                self.b.end_if(condition);
             }
         }
-        self.b.close_for(open, &[]);
+        self.b.end_loop(open, &[]);
         outcome
     }
 
     /// For lanes that are keys under a window with ranges: whether any query of the block sees any lane.
     fn seen(&mut self, start: ValueId, stop: ValueId) -> Result<Option<ValueId>, String> {
-        let Some(window) = window_of(self.kernel).cloned() else { return Ok(None) };
+        let Some(window) = window_of(self.kernel).cloned() else {
+            return Ok(None);
+        };
         if window.query == self.vector || (window.begin.is_none() && window.end.is_none()) {
             return Ok(None);
         }
@@ -438,7 +515,7 @@ impl Lower<'_> {
         let first = self.axes[&self.vector];
         let width = self.b.index(self.width);
         let beyond = self.b.add(first, width);
-        let open = self.b.open_for(start, stop, 1, &[zero]);
+        let open = self.b.begin_loop(start, stop, 1, &[zero]);
         self.axes.insert(window.query, open.variable);
         let (begin, end) = self.visible(&window, open.variable)?;
         let one = self.b.index(1);
@@ -447,7 +524,7 @@ impl Lower<'_> {
         let both = self.b.op(Operation::MaskAnd(before, after));
         let hit = self.b.select(both, one, zero);
         let any = self.b.index_op(IndexOp::Max, open.inside[0], hit);
-        let any = self.b.close_for(open, &[any]);
+        let any = self.b.end_loop(open, &[any]);
         self.axes.insert(self.block, start);
         Ok(Some(self.b.compare(Compare::Lt, zero, any[0])))
     }
@@ -473,7 +550,12 @@ impl Lower<'_> {
         Ok((begin, end))
     }
 
-    fn one_block(&mut self, inner: &[Inner], outer: &[Outer], count: ValueId) -> Result<(), String> {
+    fn one_block(
+        &mut self,
+        inner: &[Inner],
+        outer: &[Outer],
+        count: ValueId,
+    ) -> Result<(), String> {
         for part in inner {
             let zero = self.b.index(0);
             self.axes.insert(part.feature, zero);
@@ -492,7 +574,10 @@ impl Lower<'_> {
             self.axes.insert(fold.feature, zero);
             let features = self.fixed(fold.feature)?;
             let by_row = self.scalars(fold.value, (self.block, fold.feature), count, features)?;
-            let scalars = Scalars { strides: (by_row.strides.1, by_row.strides.0), ..by_row };
+            let scalars = Scalars {
+                strides: (by_row.strides.1, by_row.strides.0),
+                ..by_row
+            };
             let limit = self.b.index(features);
             self.multiply(fold.sums, limit, &scalars, count, fold.weights, true);
         }
@@ -500,12 +585,22 @@ impl Lower<'_> {
     }
 
     /// Scalars of a load over (row, column); bf16 ones are widened into scratch once per block.
-    fn scalars(&mut self, load: ExprId, axes: (AxisId, AxisId), rows: ValueId, columns: i64) -> Result<Scalars, String> {
+    fn scalars(
+        &mut self,
+        load: ExprId,
+        axes: (AxisId, AxisId),
+        rows: ValueId,
+        columns: i64,
+    ) -> Result<Scalars, String> {
         let (base, dtype) = self.pointer(load)?;
         let strides = (self.stride(load, axes.0), self.stride(load, axes.1));
         if dtype != DType::Bf16 || strides.1 != 1 {
             let bytes = dtype.size() as i64;
-            return Ok(Scalars { base, strides: (strides.0 * bytes, strides.1 * bytes), dtype });
+            return Ok(Scalars {
+                base,
+                strides: (strides.0 * bytes, strides.1 * bytes),
+                dtype,
+            });
         }
         let offset = self.b.reserve_scratch((BLOCK * columns * 4) as u64) as i64;
         let start = self.b.index(offset);
@@ -526,11 +621,23 @@ impl Lower<'_> {
                 });
             }
         });
-        Ok(Scalars { base: target, strides: (columns * 4, 4), dtype: DType::F32 })
+        Ok(Scalars {
+            base: target,
+            strides: (columns * 4, 4),
+            dtype: DType::F32,
+        })
     }
 
     /// out\[x\]\[lane\] (+)= Σ over y of scalars(x, y)·vectors\[y\]\[lane\], y in order.
-    fn multiply(&mut self, out: i64, x_count: ValueId, scalars: &Scalars, y_count: ValueId, vectors: i64, add: bool) {
+    fn multiply(
+        &mut self,
+        out: i64,
+        x_count: ValueId,
+        scalars: &Scalars,
+        y_count: ValueId,
+        vectors: i64,
+        add: bool,
+    ) {
         let width = self.width;
         let lanes = self.lanes;
         let registers = width / i64::from(lanes);
@@ -545,16 +652,29 @@ impl Lower<'_> {
             self.b.for_each(low, high, rows, |b, x| {
                 let target = b.element(out, x, width * 4);
                 let from = b.element(scalars.base, x, scalars.strides.0);
-                let cells: Vec<i64> =
-                    (0..rows).flat_map(|row| (0..registers).map(move |register| (row * width + register * i64::from(lanes)) * 4)).collect();
+                let cells: Vec<i64> = (0..rows)
+                    .flat_map(|row| {
+                        (0..registers)
+                            .map(move |register| (row * width + register * i64::from(lanes)) * 4)
+                    })
+                    .collect();
                 let start: Vec<ValueId> = cells
                     .iter()
-                    .map(|cell| if add { b.load(target, *cell, DType::F32, lanes) } else { b.float(0.0, lanes) })
+                    .map(|cell| {
+                        if add {
+                            b.load(target, *cell, DType::F32, lanes)
+                        } else {
+                            b.float(0.0, lanes)
+                        }
+                    })
                     .collect();
                 let sums = b.for_carried(zero, y_count, 1, &start, |b, y, sums| {
                     let row = b.element(vectors, y, width * 4);
-                    let lane: Vec<ValueId> =
-                        (0..registers).map(|register| b.load(row, register * i64::from(lanes) * 4, DType::F32, lanes)).collect();
+                    let lane: Vec<ValueId> = (0..registers)
+                        .map(|register| {
+                            b.load(row, register * i64::from(lanes) * 4, DType::F32, lanes)
+                        })
+                        .collect();
                     let column = b.element(from, y, scalars.strides.1);
                     let mut next = Vec::with_capacity(sums.len());
                     for row in 0..rows {
@@ -579,7 +699,7 @@ impl Lower<'_> {
         let window = window_of(self.kernel).cloned();
         let start = self.axes[&self.block];
         let zero = self.b.index(0);
-        let open = self.b.open_for(zero, count, 1, &[]);
+        let open = self.b.begin_loop(zero, count, 1, &[]);
         let row = open.variable;
         let at = self.b.add(start, row);
         self.axes.insert(self.block, at);
@@ -597,7 +717,10 @@ impl Lower<'_> {
             };
             for fold in outer {
                 let value = self.evaluate(fold.weight, &tiles, lane)?;
-                let hidden = self.b.float(if fold.softmax { f32::NEG_INFINITY } else { 0.0 }, self.lanes);
+                let hidden = self.b.float(
+                    if fold.softmax { f32::NEG_INFINITY } else { 0.0 },
+                    self.lanes,
+                );
                 let value = match mask {
                     Some(mask) => self.b.select(mask, value, hidden),
                     None => value,
@@ -607,7 +730,7 @@ impl Lower<'_> {
                 self.b.store(ptr, lane, value, DType::F32);
             }
         }
-        self.b.close_for(open, &[]);
+        self.b.end_loop(open, &[]);
         self.axes.insert(self.block, start);
         Ok(())
     }
@@ -648,7 +771,12 @@ impl Lower<'_> {
 
     fn kept_register(&mut self, load: ExprId, register: i64) -> ValueId {
         let base = self.scratch_at(self.kept[&load]);
-        self.b.load(base, register * i64::from(self.lanes) * 4, DType::I32, self.lanes)
+        self.b.load(
+            base,
+            register * i64::from(self.lanes) * 4,
+            DType::I32,
+            self.lanes,
+        )
     }
 
     fn splat_index(&mut self, index: ValueId) -> ValueId {
@@ -692,7 +820,11 @@ impl Lower<'_> {
                 let shifted = b.binary(FloatBinary::Sub, score, base);
                 let weight = math::exp(b, shifted);
                 let sum = b.binary(FloatBinary::Add, sum[0], weight);
-                let weight = if round { b.op(Operation::RoundBf16(weight)) } else { weight };
+                let weight = if round {
+                    b.op(Operation::RoundBf16(weight))
+                } else {
+                    weight
+                };
                 b.store(ptr, lane, weight, DType::F32);
                 vec![sum]
             })[0];
@@ -709,10 +841,17 @@ impl Lower<'_> {
     }
 
     /// Evaluates an expression over inner tiles for one register of lanes.
-    fn evaluate(&mut self, id: ExprId, tiles: &BTreeMap<StageId, ValueId>, lane: i64) -> Result<ValueId, String> {
+    fn evaluate(
+        &mut self,
+        id: ExprId,
+        tiles: &BTreeMap<StageId, ValueId>,
+        lane: i64,
+    ) -> Result<ValueId, String> {
         Ok(match self.kernel.expr_of(id).clone() {
             Expr::Const(bits) => self.b.float(f32::from_bits(bits), self.lanes),
-            Expr::Tile { stage, .. } => *tiles.get(&stage).ok_or("a weight reads a tile of its own block")?,
+            Expr::Tile { stage, .. } => *tiles
+                .get(&stage)
+                .ok_or("a weight reads a tile of its own block")?,
             Expr::Unary(function, x) => {
                 let x = self.evaluate(x, tiles, lane)?;
                 math::unary(&mut self.b, function, x)
@@ -737,7 +876,9 @@ impl Lower<'_> {
                     self.b.op(Operation::Splat(scalar, self.lanes))
                 }
             },
-            Expr::Index(_) | Expr::SelectEqual { .. } => return Err("weights of attention are floats".to_owned()),
+            Expr::Index(_) | Expr::SelectEqual { .. } => {
+                return Err("weights of attention are floats".to_owned());
+            }
         })
     }
 
@@ -748,10 +889,16 @@ impl Lower<'_> {
         let width = self.b.index(self.width);
         let count = self.b.index_op(IndexOp::Min, left, width);
         for stage in &self.kernel.stages {
-            let StageKind::Map { stores } = &stage.kind else { continue };
-            let feature = stage.domain.iter().copied().find(|axis| !self.kernel.axis_of(*axis).parallel);
+            let StageKind::Map { stores } = &stage.kind else {
+                continue;
+            };
+            let feature = stage
+                .domain
+                .iter()
+                .copied()
+                .find(|axis| !self.kernel.axis_of(*axis).parallel);
             let zero = self.b.index(0);
-            let lanes = self.b.open_for(zero, count, 1, &[]);
+            let lanes = self.b.begin_loop(zero, count, 1, &[]);
             let lane = lanes.variable;
             let at = self.b.add(first, lane);
             self.axes.insert(self.vector, at);
@@ -759,7 +906,7 @@ impl Lower<'_> {
                 Some(axis) => self.size(axis),
                 None => self.b.index(1),
             };
-            let features = self.b.open_for(zero, limit, 1, &[]);
+            let features = self.b.begin_loop(zero, limit, 1, &[]);
             if let Some(axis) = feature {
                 self.axes.insert(axis, features.variable);
             }
@@ -770,14 +917,18 @@ impl Lower<'_> {
                 match (value, address) {
                     (Ok(value), Ok(element)) => {
                         let dtype = self.kernel.buffers[store.buffer.0 as usize].dtype;
-                        let ptr = self.b.element(self.args[store.buffer.0 as usize], element, dtype.size() as i64);
+                        let ptr = self.b.element(
+                            self.args[store.buffer.0 as usize],
+                            element,
+                            dtype.size() as i64,
+                        );
                         self.b.store(ptr, 0, value, dtype);
                     }
                     (Err(error), _) | (_, Err(error)) => outcome = Err(error),
                 }
             }
-            self.b.close_for(features, &[]);
-            self.b.close_for(lanes, &[]);
+            self.b.end_loop(features, &[]);
+            self.b.end_loop(lanes, &[]);
             self.axes.insert(self.vector, first);
             outcome?;
         }
@@ -785,11 +936,20 @@ impl Lower<'_> {
     }
 
     /// A scalar expression over the folds' results.
-    fn result(&mut self, id: ExprId, outer: &[Outer], feature: ValueId, lane: ValueId) -> Result<ValueId, String> {
+    fn result(
+        &mut self,
+        id: ExprId,
+        outer: &[Outer],
+        feature: ValueId,
+        lane: ValueId,
+    ) -> Result<ValueId, String> {
         Ok(match self.kernel.expr_of(id).clone() {
             Expr::Const(bits) => self.b.float(f32::from_bits(bits), 1),
             Expr::Tile { stage, result } => {
-                let fold = outer.iter().find(|fold| fold.stage == stage).ok_or("a result reads a fold")?;
+                let fold = outer
+                    .iter()
+                    .find(|fold| fold.stage == stage)
+                    .ok_or("a result reads a fold")?;
                 let base = match result {
                     0 => {
                         let sums = self.scratch_at(fold.sums);
@@ -818,7 +978,9 @@ impl Lower<'_> {
                 let (ptr, dtype) = self.pointer(id)?;
                 self.b.load(ptr, 0, dtype, 1)
             }
-            Expr::Index(_) | Expr::SelectEqual { .. } => return Err("results of attention are floats".to_owned()),
+            Expr::Index(_) | Expr::SelectEqual { .. } => {
+                return Err("results of attention are floats".to_owned());
+            }
         })
     }
 
@@ -854,7 +1016,9 @@ impl Lower<'_> {
     fn element(&mut self, address: &Address) -> Result<ValueId, String> {
         let mut element = self.b.index(address.offset);
         for (coordinate, stride) in &address.terms {
-            let Coordinate::Axis(axis) = coordinate else { return Err("attention reads no chosen rows".to_owned()) };
+            let Coordinate::Axis(axis) = coordinate else {
+                return Err("attention reads no chosen rows".to_owned());
+            };
             let at = *self.axes.get(axis).ok_or("an axis has no value here")?;
             let term = self.b.scaled(at, *stride);
             element = self.b.add(element, term);
@@ -864,7 +1028,12 @@ impl Lower<'_> {
 
     /// Address of a load at the current axis values.
     fn pointer(&mut self, load: ExprId) -> Result<(ValueId, DType), String> {
-        let Expr::Load { buffer, address, guards } = self.kernel.expr_of(load).clone() else {
+        let Expr::Load {
+            buffer,
+            address,
+            guards,
+        } = self.kernel.expr_of(load).clone()
+        else {
             return Err("operands of attention are loads".to_owned());
         };
         if !guards.is_empty() {
@@ -872,6 +1041,10 @@ impl Lower<'_> {
         }
         let dtype = self.kernel.buffers[buffer.0 as usize].dtype;
         let element = self.element(&address)?;
-        Ok((self.b.element(self.args[buffer.0 as usize], element, dtype.size() as i64), dtype))
+        Ok((
+            self.b
+                .element(self.args[buffer.0 as usize], element, dtype.size() as i64),
+            dtype,
+        ))
     }
 }

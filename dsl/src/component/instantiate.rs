@@ -416,8 +416,8 @@ impl Expander<'_> {
                 Diagnostic::error(
                     codes::BAD_ARGUMENTS,
                     format!(
-                        "component `{name}` takes {} tensors, not {}",
-                        callee.inputs.len(),
+                        "component `{name}` takes {}, not {}",
+                        tensors(callee.inputs.len()),
                         operands.len()
                     ),
                 )
@@ -724,5 +724,14 @@ impl Expander<'_> {
                 None
             }
         }
+    }
+}
+
+/// "1 tensor", "2 tensors".
+fn tensors(count: usize) -> String {
+    if count == 1 {
+        "1 tensor".to_string()
+    } else {
+        format!("{count} tensors")
     }
 }
