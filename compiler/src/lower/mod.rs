@@ -1,2 +1,79 @@
-//! Lowering.
+//! Lowering: a kernel becomes a loop program for a named machine.
+//!
+//! [`lower`] picks a strategy by the kernel's stages; each strategy is one file. All share
+//! `emit.rs` (loops, axes, scratch), `value.rs` (expressions and addresses), `grid.rs` (tiles)
+//! and `math.rs` (functions). What a strategy decides from sizes is either invisible in the
+//! results (tile sizes) or named in [`Lowered::schedule`], which joins the kernel's hash.
+
+mod emit;
+mod grid;
 mod math;
+mod rows;
+mod value;
+
+use crate::kernel::{AxisId, Kernel, StageKind};
+use crate::loops::Function;
+
+/// What lowering must know of a processor; a pure function of the named target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// f32 lanes of a vector register.
+    pub lanes: u32,
+    /// Vector registers.
+    pub registers: u32,
+    /// Whether pairs of bf16 are multiplied by an instruction.
+    pub bf16_dot: bool,
+    /// Bytes of the first-level data cache.
+    pub l1: u64,
+    /// Bytes of the second-level cache of one core.
+    pub l2: u64,
+}
+
+impl Machine {
+    /// A processor with vectors of so many f32 lanes: 16 for AVX-512, 8 for AVX2, 4 for the
+    /// vectors that Cranelift has.
+    pub fn with_lanes(lanes: u32) -> Self {
+        Self {
+            lanes,
+            registers: if lanes >= 16 { 32 } else { 16 },
+            bf16_dot: false,
+            l1: 32 << 10,
+            l2: 1 << 20,
+        }
+    }
+}
+
+/// A scheduled kernel.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// The program.
+    pub function: Function,
+    /// The grid: tiled axes, outermost first, and elements per tile. A launch has
+    /// Π ⌈size / tile⌉ tiles.
+    pub tiles: Vec<(AxisId, u64)>,
+    /// What changes results: strategy, vector axis, reduction width. Part of the hash.
+    pub schedule: String,
+}
+
+/// Schedules a kernel.
+///
+/// # Errors
+/// A stage pattern that no strategy covers, or a malformed kernel.
+pub fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
+    let strategy = if kernel
+        .stages
+        .iter()
+        .any(|stage| matches!(stage.kind, StageKind::SoftmaxContract { .. }))
+    {
+        return Err(format!(
+            "kernel `{}`: no strategy for a softmax contraction",
+            kernel.name
+        ));
+    } else {
+        rows::lower
+    };
+    strategy(kernel, machine).map_err(|error| format!("kernel `{}`: {error}", kernel.name))
+}
+
+#[cfg(test)]
+mod tests;
