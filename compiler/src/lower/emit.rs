@@ -12,8 +12,8 @@ pub(crate) enum Tile {
     Register(ValueId),
     /// In scratch, as f32.
     Scratch {
-        /// Byte offset.
-        offset: u64,
+        /// Address of the element whose axes are all 0.
+        ptr: ValueId,
         /// Elements per step of an axis; other axes are bound where it is read.
         strides: Vec<(AxisId, i64)>,
         /// Whether each element is a register of the current lanes.

@@ -5,9 +5,12 @@
 //! and `math.rs` (functions). What a strategy decides from sizes is either invisible in the
 //! results (tile sizes) or named in [`Lowered::schedule`], which joins the kernel's hash.
 
+mod contract;
 mod emit;
 mod grid;
 mod math;
+mod micro;
+mod panels;
 mod rows;
 mod value;
 
@@ -60,15 +63,15 @@ pub struct Lowered {
 /// # Errors
 /// A stage pattern that no strategy covers, or a malformed kernel.
 pub fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
-    let strategy = if kernel
-        .stages
-        .iter()
-        .any(|stage| matches!(stage.kind, StageKind::SoftmaxContract { .. }))
-    {
+    let has =
+        |wanted: fn(&StageKind) -> bool| kernel.stages.iter().any(|stage| wanted(&stage.kind));
+    let strategy = if has(|kind| matches!(kind, StageKind::SoftmaxContract { .. })) {
         return Err(format!(
             "kernel `{}`: no strategy for a softmax contraction",
             kernel.name
         ));
+    } else if has(|kind| matches!(kind, StageKind::Contract { .. })) {
+        contract::lower
     } else {
         rows::lower
     };

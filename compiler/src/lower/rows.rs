@@ -155,7 +155,7 @@ fn score(emit: &Emit<'_>, stage: &Stage, axis: AxisId) -> i64 {
 }
 
 /// Addresses that expressions read in their own stage.
-fn loads<'k>(kernel: &'k Kernel, roots: &[ExprId]) -> Vec<(&'k Address, &'k [Guard])> {
+pub(super) fn loads<'k>(kernel: &'k Kernel, roots: &[ExprId]) -> Vec<(&'k Address, &'k [Guard])> {
     let mut seen = Vec::new();
     let mut waiting = roots.to_vec();
     let mut found = Vec::new();
@@ -423,9 +423,10 @@ fn reduce(
             .ok_or("a tile is too large")?;
     }
     let offset = emit.b.reserve_scratch(4 * elements as u64);
+    let ptr = emit.scratch_at(offset);
     walk(emit, plan, &kept, across, &[], &mut |emit| {
         let result = fold(emit, plan, &folded, along, (monoid, value))?;
-        let to = emit.tile_address(offset, &strides)?;
+        let to = emit.tile_address(ptr, &strides)?;
         let lanes = emit.vector.map_or(1, |(_, lanes)| lanes);
         let result = emit.widened(
             result,
@@ -442,7 +443,7 @@ fn reduce(
         id,
         0,
         Tile::Scratch {
-            offset,
+            ptr,
             strides,
             registers: block > 1,
         },

@@ -247,7 +247,7 @@ impl Emit<'_> {
     }
 
     /// The value where a scalar condition holds, else 0.
-    fn or_zero(&mut self, exists: ValueId, value: ValueId) -> Result<ValueId, String> {
+    pub fn or_zero(&mut self, exists: ValueId, value: ValueId) -> Result<ValueId, String> {
         let lanes = self.b.lanes(value);
         let (ones, zero) = (
             self.b.op(Operation::Int(-1, 1)),
@@ -274,23 +274,33 @@ impl Emit<'_> {
         let base = self.at(axis)?;
         let (zero, end) = (self.b.index(0), self.b.index(i64::from(width)));
         let vector = self.vector.take();
-        // Known registers are useless for one lane.
+        let open = self.b.begin_loop(zero, end, 1, &[]);
+        let lane = open.variable;
+        let point = self.b.add(base, lane);
+        self.rebound(axis, point, |this| body(this, lane))?;
+        self.b.end_loop(open, &[]);
+        self.vector = vector;
+        Ok(())
+    }
+
+    /// Binds an axis to another value for a while, forgetting what depends on it.
+    pub fn rebound<T>(
+        &mut self,
+        axis: AxisId,
+        value: ValueId,
+        body: impl FnOnce(&mut Self) -> Result<T, String>,
+    ) -> Result<T, String> {
         let depends = &self.depends;
-        let uniform = self
+        let other = self
             .cache
             .iter()
             .filter(|(expr, _)| !depends[expr.0 as usize].contains(&axis))
             .copied()
             .collect();
-        let cache = std::mem::replace(&mut self.cache, uniform);
-        let open = self.b.begin_loop(zero, end, 1, &[]);
-        let lane = open.variable;
-        let point = self.b.add(base, lane);
-        self.bound(axis, point, |this| body(this, lane))?;
-        self.b.end_loop(open, &[]);
+        let cache = std::mem::replace(&mut self.cache, other);
+        let result = self.bound(axis, value, body);
         self.cache = cache;
-        self.vector = vector;
-        Ok(())
+        result
     }
 
     /// An i32 expression as an index.
@@ -423,7 +433,7 @@ impl Emit<'_> {
         match tile {
             Tile::Register(value) => self.widened(value, lanes),
             Tile::Scratch {
-                offset,
+                ptr,
                 strides,
                 registers,
             } => {
@@ -446,7 +456,7 @@ impl Emit<'_> {
                     })?;
                     return Ok(self.b.load(slot, 0, DType::F32, width));
                 }
-                let ptr = self.tile_address(offset, &strides)?;
+                let ptr = self.tile_address(ptr, &strides)?;
                 Ok(self.b.load(ptr, 0, DType::F32, lanes))
             }
         }
@@ -455,10 +465,10 @@ impl Emit<'_> {
     /// Address of a tile element in scratch.
     pub fn tile_address(
         &mut self,
-        offset: u64,
+        ptr: ValueId,
         strides: &[(AxisId, i64)],
     ) -> Result<ValueId, String> {
-        let mut ptr = self.scratch_at(offset);
+        let mut ptr = ptr;
         for (axis, stride) in strides {
             let at = self.at(*axis)?;
             ptr = self.b.element(ptr, at, 4 * stride);

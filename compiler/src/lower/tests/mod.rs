@@ -1,5 +1,6 @@
 //! Kernels made by hand, lowered, compiled and compared with their plain meaning.
 
+mod contract;
 mod rows;
 
 use half::bf16;
