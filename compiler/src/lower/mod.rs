@@ -5,6 +5,7 @@
 //! and `math.rs` (functions). What a strategy decides from sizes is either invisible in the
 //! results (tile sizes) or named in [`Lowered::schedule`], which joins the kernel's hash.
 
+mod attention;
 mod contract;
 mod emit;
 mod grid;
@@ -65,17 +66,14 @@ pub struct Lowered {
 pub fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
     let has =
         |wanted: fn(&StageKind) -> bool| kernel.stages.iter().any(|stage| wanted(&stage.kind));
-    let strategy = if has(|kind| matches!(kind, StageKind::SoftmaxContract { .. })) {
-        return Err(format!(
-            "kernel `{}`: no strategy for a softmax contraction",
-            kernel.name
-        ));
+    let strategy = if attention::is_attention(kernel) {
+        attention::lower
     } else if has(|kind| matches!(kind, StageKind::Contract { .. })) {
         contract::lower
     } else {
         rows::lower
     };
-    strategy(kernel, machine).map_err(|error| format!("kernel `{}`: {error}", kernel.name))
+    strategy(kernel, machine)
 }
 
 #[cfg(test)]
