@@ -4,7 +4,11 @@
 //! `decode` adds one token per sequence and call. A sequence that is done, or not there, is
 //! padding: its cache row is −1, so nothing of it is kept.
 
+mod prompt;
+
 use crate::engine::{Engine, EngineExt, RunError};
+
+pub use prompt::{PromptPart, parse_prompt};
 
 /// A prompt as the model sees it.
 #[derive(Clone, Debug, Default, PartialEq)]
