@@ -1,6 +1,19 @@
-//! Loads packages and runs them: data, training, evaluation, generation, reports.
+//! Runs packages: devices, executor, data, checkpoints, training and evaluation.
+//!
+//! Nothing here knows the graph language or a code generator; a package is all that the
+//! runtime needs of a model.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod data;
+pub mod device;
 pub mod engine;
+pub mod evaluate;
+pub mod executor;
 pub mod generate;
+pub mod metrics;
+pub mod philox;
 pub mod report;
 pub mod schedule;
+pub mod tokenizer;
+pub mod train;
