@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 use mm1_package::ModelFacts;
 
+use crate::data::DataError;
+use crate::executor::{Executor, ExecutorError};
+use crate::tokenizer::TokenizerError;
+
 /// Why a loop stopped.
 #[derive(Debug)]
 pub enum RunError {
@@ -55,6 +59,24 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
+impl From<ExecutorError> for RunError {
+    fn from(error: ExecutorError) -> Self {
+        Self::Engine(error.to_string())
+    }
+}
+
+impl From<DataError> for RunError {
+    fn from(error: DataError) -> Self {
+        Self::Data(error.to_string())
+    }
+}
+
+impl From<TokenizerError> for RunError {
+    fn from(error: TokenizerError) -> Self {
+        Self::Data(error.to_string())
+    }
+}
+
 /// A loaded package with its memory.
 pub trait Engine {
     /// The model's facts.
@@ -66,10 +88,10 @@ pub trait Engine {
     /// Sets the run-time size `name`; an unknown name is ignored, a value past the bound is an error.
     fn set_extent(&mut self, name: &str, value: u64) -> Result<(), RunError>;
 
-    /// Writes the first `values.len()` elements of an f32 input.
+    /// Writes an f32 input, at its run-time sizes.
     fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), RunError>;
 
-    /// Writes the first `values.len()` elements of an i32 input.
+    /// Writes an i32 input, at its run-time sizes.
     fn write_i32(&mut self, name: &str, values: &[i32]) -> Result<(), RunError>;
 
     /// The f32 tensor `name` after a run, at its run-time sizes.
@@ -80,6 +102,63 @@ pub trait Engine {
 
     /// Sets every gradient to zero.
     fn zero_gradients(&mut self) -> Result<(), RunError>;
+
+    /// The first trained parameter whose gradient holds a value that is not finite.
+    fn nonfinite_gradient(&self) -> Option<String>;
+}
+
+impl Engine for Executor {
+    fn facts(&self) -> &ModelFacts {
+        &self.package().model
+    }
+
+    fn inputs(&self, program: &str) -> Option<Vec<String>> {
+        self.package()
+            .program(program)
+            .map(|program| program.inputs.clone())
+    }
+
+    fn set_extent(&mut self, name: &str, value: u64) -> Result<(), RunError> {
+        match Executor::set_extent(self, name, value) {
+            Err(ExecutorError::UnknownExtent(_)) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), RunError> {
+        Ok(self.write(name, values)?)
+    }
+
+    fn write_i32(&mut self, name: &str, values: &[i32]) -> Result<(), RunError> {
+        Ok(self.write(name, values)?)
+    }
+
+    fn read_f32(&self, name: &str) -> Result<Vec<f32>, RunError> {
+        Ok(Executor::read_f32(self, name)?)
+    }
+
+    fn run(&mut self, program: &str) -> Result<(), RunError> {
+        Ok(Executor::run(self, program)?)
+    }
+
+    fn zero_gradients(&mut self) -> Result<(), RunError> {
+        self.region_mut("gradients")
+            .ok_or_else(|| RunError::Missing("the package has no gradients".into()))?
+            .fill(0);
+        Ok(())
+    }
+
+    fn nonfinite_gradient(&self) -> Option<String> {
+        self.package()
+            .tensors
+            .iter()
+            .filter(|tensor| tensor.parameter.as_ref().is_some_and(|it| it.trained))
+            .find(|tensor| {
+                self.read_gradient(&tensor.name)
+                    .is_ok_and(|values| values.iter().any(|value| !value.is_finite()))
+            })
+            .map(|tensor| tensor.name.clone())
+    }
 }
 
 /// Writes and reads that the loops share.

@@ -38,12 +38,15 @@ pub struct StepRecord {
     /// Optimizer step, counted from 1.
     pub step: u64,
     /// Σ w·CE / Σ w of this step, nats per token.
+    #[serde(deserialize_with = "number_or_null")]
     pub loss: f64,
     /// Σ w·(log Σ exp)² / Σ w of this step, without its weight.
+    #[serde(deserialize_with = "number_or_null")]
     pub z_loss: f64,
     /// Learning rate of this step.
     pub lr: f64,
     /// Global gradient norm before clipping.
+    #[serde(deserialize_with = "number_or_null")]
     pub gradient_norm: f64,
     /// Whether a loss or norm was not finite and no update was made.
     pub skipped: bool,
@@ -74,6 +77,11 @@ pub struct StepRecord {
     pub epochs: BTreeMap<String, f64>,
     /// Unreadable samples so far.
     pub bad_samples: u64,
+}
+
+/// JSON has no NaN: a loss that was not finite is written as `null`.
+fn number_or_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Option::deserialize(from).map(|value| value.unwrap_or(f64::NAN))
 }
 
 /// Results of one evaluation by name, shares in [0, 1] and losses in nats.
@@ -309,6 +317,22 @@ mod tests {
 
         let fresh = Metrics::open(&path, 0).expect("an old file");
         assert!(fresh.records().is_empty());
+    }
+
+    #[test]
+    fn losses_that_are_not_finite_survive() {
+        let record = Record::Step(StepRecord {
+            step: 1,
+            loss: f64::NAN,
+            gradient_norm: f64::INFINITY,
+            skipped: true,
+            ..StepRecord::default()
+        });
+        let text = line(&record).unwrap();
+        match serde_json::from_str(&text).unwrap() {
+            Record::Step(step) => assert!(step.loss.is_nan() && step.skipped),
+            Record::Evaluation(_) => panic!("not an evaluation"),
+        }
     }
 
     #[test]
