@@ -1,0 +1,237 @@
+//! Held-out examples in a fixed order, and what they are scored against.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::image::{ImageConfig, Picture, prepare};
+use crate::data::scene::{Triple, held_out_scene};
+use crate::data::source::{Fault, Part, Source};
+use crate::data::{DataConfig, DataError, SourceConfig, open_source, score};
+use crate::philox::{Permutation, Philox, stream_of};
+use crate::tokenizer::Tokenizer;
+
+/// The scene evaluation set has this many scenes.
+pub const SCENES: usize = 500;
+
+/// What a right answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// A scene.
+    Scene(Triple),
+    /// A class, by its index in [`Evaluation::classes`].
+    Class(usize),
+    /// Free text only; not scored.
+    Text,
+}
+
+/// One held-out example.
+#[derive(Clone, Debug)]
+pub struct EvaluationItem {
+    /// `[3, R, R]`: the encoder's input.
+    pub pixels: Vec<f32>,
+    /// The picture as it is, for reports.
+    pub picture: Picture,
+    /// Tokens after `<bos>` and the picture: the encoded prompt, perhaps none.
+    pub prompt: Vec<u32>,
+    /// A right text.
+    pub reference: String,
+    /// Name for people.
+    pub name: String,
+    /// What to score against.
+    pub truth: Truth,
+}
+
+/// Held-out examples of one source.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Name of the source.
+    pub source: String,
+    /// Prompt text before each answer.
+    pub prompt: String,
+    /// Class words; empty for scenes and free captions.
+    pub classes: Vec<String>,
+    /// Examples in order.
+    pub items: Vec<EvaluationItem>,
+    /// Samples that could not be used.
+    pub faults: Vec<Fault>,
+}
+
+/// Scores of a set of answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationScore {
+    /// Answers scored.
+    pub scored: usize,
+    /// For scenes.
+    pub scene: Option<score::SceneScore>,
+    /// For classes: share of texts that name exactly one class, the right one.
+    pub class: Option<f64>,
+}
+
+impl Evaluation {
+    /// The held-out part of a source: [`SCENES`] scenes of triples never trained, or the
+    /// first `limit` samples under its `evaluation_path`; `None` where it has none. Scenes
+    /// are captioned whatever the source's task is. `side` is the encoder's resolution.
+    pub fn open(
+        config: &DataConfig,
+        source: &SourceConfig,
+        tokenizer: &Tokenizer,
+        side: usize,
+        limit: usize,
+    ) -> Result<Option<Self>, DataError> {
+        let caption = source.task == "caption";
+        let prompt = if caption { source.prompt.trim() } else { "" };
+        let mut evaluation = Self {
+            source: source.name.clone(),
+            prompt: prompt.to_owned(),
+            classes: source.classes.clone(),
+            items: Vec::new(),
+            faults: Vec::new(),
+        };
+        let prompt = tokenizer.encode(prompt)?;
+        if source.kind == "scenes" {
+            if source.task == "text" || side < 16 {
+                return Ok(None);
+            }
+            evaluation.classes.clear();
+            for index in 0..SCENES.min(limit) as u64 {
+                let (triple, picture) = held_out_scene(index, side);
+                let item = item(picture, &config.image, side, &prompt);
+                let mut item = item.map_err(DataError::Source)?;
+                item.reference = triple.phrase();
+                item.name = format!("held-out scene {index}");
+                item.truth = Truth::Scene(triple);
+                evaluation.items.push(item);
+            }
+            return Ok(Some(evaluation));
+        }
+        let Some(path) = &source.evaluation_path else {
+            return Ok(None);
+        };
+        let held_out = SourceConfig {
+            path: Some(path.clone()),
+            prompt: String::new(),
+            ..source.clone()
+        };
+        let samples = open_source(&held_out, config.shuffle_seed, side)?;
+        evaluation.faults.extend_from_slice(samples.lost().1);
+        let lost = samples.lost().0;
+        let mut bad = 0;
+        for n in 0..samples.samples() {
+            if evaluation.items.len() == limit {
+                break;
+            }
+            match evaluation.read(samples.as_ref(), n, &config.image, side, &prompt) {
+                Ok(item) => evaluation.items.push(item),
+                Err(why) => {
+                    bad += 1;
+                    let place = samples.name(n);
+                    evaluation.faults.push(Fault { place, why });
+                }
+            }
+        }
+        let all = lost + samples.samples();
+        if (lost + bad) as f64 > config.bad_sample_budget * all as f64 {
+            let last = evaluation.faults.last();
+            let last = last.map_or(String::new(), |f| format!("; the last: {f}"));
+            return Err(DataError::Budget(format!(
+                "evaluation of `{}`: {} of {all}{last}",
+                source.name,
+                lost + bad
+            )));
+        }
+        Ok(Some(evaluation))
+    }
+
+    fn read(
+        &self,
+        samples: &dyn Source,
+        n: u64,
+        image: &ImageConfig,
+        side: usize,
+        prompt: &[u32],
+    ) -> Result<EvaluationItem, String> {
+        let (mut picture, mut reference) = (None, String::new());
+        for part in samples.read(n, true).map_err(|fault| fault.why)? {
+            match part {
+                Part::Picture(p) => picture = Some(p),
+                Part::Text(text) => reference = text,
+                Part::Prompt(_) => {}
+            }
+        }
+        let picture = picture.ok_or_else(|| "no picture".to_owned())?;
+        let mut item = item(picture, image, side, prompt)?;
+        item.name = samples.name(n);
+        if !self.classes.is_empty() {
+            // The stored label decides; without one, the class that the caption names.
+            let label = samples.label(n).unwrap_or_else(|| reference.clone());
+            item.truth = match score::classes_in(&label, &self.classes)[..] {
+                [class] => Truth::Class(class),
+                _ => return Err(format!("\"{label}\" names no class, or several")),
+            };
+        }
+        item.reference = reference;
+        Ok(item)
+    }
+
+    /// Scores one answer per item, in the order of the items (missing answers are wrong).
+    pub fn score(&self, answers: &[String]) -> EvaluationScore {
+        let answer = |i: usize| answers.get(i).map_or("", String::as_str);
+        let items = self.items.iter().enumerate();
+        let scenes = items.clone().filter_map(|(i, item)| match item.truth {
+            Truth::Scene(triple) => Some((triple, answer(i))),
+            _ => None,
+        });
+        let classes = items.filter_map(|(i, item)| match item.truth {
+            Truth::Class(class) => Some((class, answer(i))),
+            _ => None,
+        });
+        let (scenes, classes): (Vec<_>, Vec<_>) = (scenes.collect(), classes.collect());
+        EvaluationScore {
+            scored: scenes.len() + classes.len(),
+            scene: (!scenes.is_empty()).then(|| score::score_scenes(scenes)),
+            class: (!classes.is_empty()).then(|| score::score_classes(&self.classes, classes)),
+        }
+    }
+
+    /// The score of always answering what is most frequent.
+    pub fn majority(&self) -> EvaluationScore {
+        let mut scenes = Vec::new();
+        let mut classes = Vec::new();
+        for item in &self.items {
+            match item.truth {
+                Truth::Scene(triple) => scenes.push(triple),
+                Truth::Class(class) => classes.push(class),
+                Truth::Text => {}
+            }
+        }
+        EvaluationScore {
+            scored: scenes.len() + classes.len(),
+            scene: (!scenes.is_empty()).then(|| score::majority_of_scenes(&scenes)),
+            class: (!classes.is_empty()).then(|| score::majority_of_classes(&classes)),
+        }
+    }
+
+    /// For the blind baseline: which item's picture each item is shown instead of its own.
+    pub fn shuffled_pictures(&self) -> Vec<usize> {
+        let n = self.items.len() as u64;
+        let philox = Philox::new(0, stream_of("data.evaluation.blind"));
+        let order = Permutation::new(philox, 0, n);
+        (0..n).map(|i| order.at(i) as usize).collect()
+    }
+}
+
+/// An item without reference, name or truth.
+fn item(
+    picture: Picture,
+    image: &ImageConfig,
+    side: usize,
+    prompt: &[u32],
+) -> Result<EvaluationItem, String> {
+    Ok(EvaluationItem {
+        pixels: prepare(&picture, side, image).map_err(|e| e.0)?,
+        picture,
+        prompt: prompt.to_vec(),
+        reference: String::new(),
+        name: String::new(),
+        truth: Truth::Text,
+    })
+}

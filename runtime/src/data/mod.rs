@@ -1,0 +1,303 @@
+//! Training and evaluation data.
+//!
+//! ```text
+//! sources ──shuffle per epoch──▶ mixture ──▶ examples ──layout──▶ packing ──▶ Batch
+//! (scenes, folders, shards)      (weights)   (parts)    (tokens)  (sequences)
+//! ```
+//! Everything is addressed: a [`Batch`] is a function of the configuration and a
+//! [`Cursor`], and so is the cursor after it. Which examples come, and in which order, is
+//! settled before packing, so models with other tokens per image see the same ones.
+
+mod draw;
+pub mod evaluation;
+pub mod folder;
+pub mod image;
+pub mod layout;
+pub mod pipeline;
+pub mod prefetch;
+pub mod scene;
+pub mod score;
+pub mod source;
+pub mod tar;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use evaluation::{Evaluation, EvaluationItem, Truth};
+pub use image::ImageConfig;
+pub use pipeline::{Cursor, Pipeline, SourceCursor};
+pub use prefetch::Prefetch;
+
+use source::Source;
+
+/// What the data of a run consists of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataConfig {
+    /// What mixture weights count.
+    pub mixture_unit: MixtureUnit,
+    /// Sources in the order of the file; names are unique.
+    pub sources: Vec<SourceConfig>,
+    /// Most images in one sequence.
+    pub max_images: usize,
+    /// Share of a source's samples that may be unusable within an epoch, in [0, 1].
+    pub bad_sample_budget: f64,
+    /// Seed of orders, mixture and generated scenes.
+    pub shuffle_seed: u64,
+    /// How targets are weighted.
+    pub loss_normalization: LossNormalization,
+    /// Preprocessing of pictures.
+    pub image: ImageConfig,
+}
+
+/// What a mixture weight counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MixtureUnit {
+    /// Each sequence comes wholly from one source, drawn by weight.
+    Sequence,
+    /// Each example's source is drawn by weight.
+    Example,
+    /// The source that is most behind its share of text tokens comes next. Image tokens do
+    /// not count, so that the order does not depend on how many an image has.
+    Token,
+}
+
+/// What each counted target weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossNormalization {
+    /// 1.
+    Token,
+    /// 1 / counted targets of its example.
+    Example,
+    /// 1 / counted targets of its sequence.
+    Sequence,
+}
+
+/// One source of examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceConfig {
+    /// Its name; part of the address of its randomness.
+    pub name: String,
+    /// `scenes`, `image-folder` or `webdataset`.
+    pub kind: String,
+    /// `caption`, `question`, `interleaved` or `text` for scenes; else `caption`.
+    pub task: String,
+    /// Share in the mixture, > 0; weights are normalised.
+    pub weight: f64,
+    /// Folder or shards, for sources on disk.
+    pub path: Option<String>,
+    /// Examples per epoch, for generated sources.
+    pub examples: u64,
+    /// Text before each caption, with weight 0.
+    pub prompt: String,
+    /// Held-out part of a source on disk.
+    pub evaluation_path: Option<String>,
+    /// Class words for scoring; may be empty.
+    pub classes: Vec<String>,
+}
+
+/// Bounds of a micro-batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchShape {
+    /// Sequences S.
+    pub sequences: usize,
+    /// Positions per sequence L.
+    pub length: usize,
+    /// Most images in the micro-batch.
+    pub max_images: usize,
+    /// Side R of the encoder's input, pixels; 0 for a model without an encoder.
+    pub resolution: usize,
+    /// Positions that an image takes; 0 for a model without an encoder.
+    pub image_tokens: usize,
+}
+
+/// One micro-batch. Flat position `s * L + p` is position p of sequence s.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// `[S*L]`: token id; −1 at image positions and padding.
+    pub tokens: Vec<i32>,
+    /// `[S*L]`: row of the `[image_count * image_tokens]` image-token matrix; −1 elsewhere.
+    pub image_rows: Vec<i32>,
+    /// `[S*L]`: position within its segment; 0 at padding.
+    pub positions: Vec<i32>,
+    /// `[S*L]`: first position of the sequence that this one may attend to; its own at padding.
+    pub segment_begin: Vec<i32>,
+    /// `[image_count, 3, R, R]`: normalised pictures.
+    pub images: Vec<f32>,
+    /// Pictures in the batch.
+    pub image_count: usize,
+    /// Flat positions whose next token is a counted target, ascending.
+    pub loss_rows: Vec<i32>,
+    /// The target at each loss row.
+    pub loss_targets: Vec<i32>,
+    /// The weight of each loss row.
+    pub loss_weights: Vec<f32>,
+    /// (source number, sample number) of each example, in order.
+    pub examples: Vec<(u32, u64)>,
+    /// Counts.
+    pub stats: BatchStats,
+}
+
+impl Batch {
+    /// Σ of the loss weights: add these over the micro-batches of a step, and divide the
+    /// added losses by the sum.
+    pub fn weight_sum(&self) -> f64 {
+        self.loss_weights.iter().map(|&w| f64::from(w)).sum()
+    }
+}
+
+/// Counts of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BatchStats {
+    /// Examples.
+    pub examples: u64,
+    /// Text positions, begin and end tokens included.
+    pub text_tokens: u64,
+    /// Image positions.
+    pub image_tokens: u64,
+    /// Unused positions.
+    pub padding: u64,
+    /// Counts per source, in the order of the configuration.
+    pub sources: Vec<SourceStats>,
+    /// Unusable samples skipped since the start of the run, all sources together.
+    pub bad_samples: u64,
+}
+
+/// Counts of one source in a batch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceStats {
+    /// Name of the source.
+    pub name: String,
+    /// Examples in this batch.
+    pub examples: u64,
+    /// Text positions in this batch.
+    pub text_tokens: u64,
+    /// Image positions in this batch.
+    pub image_tokens: u64,
+    /// Epochs consumed since the start of the run, in parts.
+    pub epochs: f64,
+    /// Unusable samples skipped since the start of the run.
+    pub bad_samples: u64,
+}
+
+/// Why data cannot be had.
+#[derive(Debug)]
+pub enum DataError {
+    /// The configuration contradicts itself.
+    Config(String),
+    /// A source cannot be opened or holds nothing.
+    Source(String),
+    /// Reading failed.
+    Io(std::path::PathBuf, std::io::Error),
+    /// More samples are unusable than the budget allows.
+    Budget(String),
+    /// A cursor does not belong to these sources.
+    Cursor(String),
+    /// The tokenizer failed.
+    Tokenizer(crate::tokenizer::TokenizerError),
+}
+
+impl DataError {
+    pub(crate) fn io(path: &Path, error: std::io::Error) -> Self {
+        Self::Io(path.to_owned(), error)
+    }
+}
+
+impl std::fmt::Display for DataError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config(why) => write!(f, "data: {why}"),
+            Self::Source(why) => write!(f, "data source: {why}"),
+            Self::Io(path, e) => write!(f, "{}: {e}", path.display()),
+            Self::Budget(why) => write!(f, "too many unusable samples: {why}"),
+            Self::Cursor(why) => write!(f, "cannot resume the data: {why}"),
+            Self::Tokenizer(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DataError {}
+
+impl From<crate::tokenizer::TokenizerError> for DataError {
+    fn from(error: crate::tokenizer::TokenizerError) -> Self {
+        Self::Tokenizer(error)
+    }
+}
+
+/// Opens a source. `side` is the side of generated pictures.
+fn open_source(
+    config: &SourceConfig,
+    seed: u64,
+    side: usize,
+) -> Result<Box<dyn Source>, DataError> {
+    let name = &config.name;
+    let fault = |why: String| DataError::Config(format!("source `{name}`: {why}"));
+    if config.kind != "scenes" && config.task != "caption" {
+        let kind = &config.kind;
+        return Err(fault(format!("kind `{kind}` has the task `caption` only")));
+    }
+    let path = || {
+        let path = config.path.as_deref();
+        path.ok_or_else(|| fault("no `path`".to_owned()))
+    };
+    match config.kind.as_str() {
+        "scenes" => {
+            let task = scene::SceneTask::parse(&config.task)
+                .ok_or_else(|| fault(format!("unknown task `{}`", config.task)))?;
+            if config.examples == 0 || config.examples > 1 << 40 {
+                return Err(fault("`examples` must be 1 to 2^40".to_owned()));
+            }
+            if task != scene::SceneTask::Text && side < 16 {
+                return Err(fault(format!(
+                    "scenes need a resolution of at least 16 pixels, not {side}"
+                )));
+            }
+            let prompt = &config.prompt;
+            Ok(Box::new(scene::Scenes::new(
+                seed,
+                name,
+                task,
+                prompt,
+                side,
+                config.examples,
+            )))
+        }
+        "image-folder" => Ok(Box::new(folder::Folder::open(path()?, &config.prompt)?)),
+        "webdataset" => Ok(Box::new(tar::Shards::open(path()?, &config.prompt)?)),
+        other => Err(fault(format!("unknown kind `{other}`"))),
+    }
+}
+
+/// The first texts (prompts included) of all sources in turn, `limit` in all: what a
+/// `builtin` tokenizer is trained on. Samples without a readable text are passed over.
+pub fn first_texts(config: &DataConfig, limit: usize) -> Result<Vec<String>, DataError> {
+    let mut texts = Vec::new();
+    let sources = config.sources.iter();
+    // Texts do not depend on the pictures' side; 16 is the least that scenes accept.
+    let sources: Vec<_> = sources
+        .map(|s| open_source(s, config.shuffle_seed, 16))
+        .collect::<Result<_, _>>()?;
+    let longest = sources.iter().map(|s| s.samples()).max().unwrap_or(0);
+    'all: for n in 0..longest {
+        for source in sources.iter().filter(|s| n < s.samples()) {
+            for part in source.read(n, false).unwrap_or_default() {
+                if texts.len() >= limit {
+                    break 'all;
+                }
+                match part {
+                    source::Part::Prompt(text) => texts.push(text),
+                    // As it is encoded after a prompt, so that the first word has one form.
+                    source::Part::Text(text) => texts.push(format!(" {text}")),
+                    source::Part::Picture(_) => {}
+                }
+            }
+        }
+    }
+    Ok(texts)
+}

@@ -1,0 +1,430 @@
+//! Webdataset shards: tar files in which neighbouring entries with one stem make a sample
+//! (`KEY.jpg|jpeg|png`, `KEY.txt`, optionally `KEY.json` with a `label`).
+//!
+//! Each shard is walked once at start for an index in memory; samples are then read in
+//! place at random. Nothing is ever unpacked to disk.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::data::DataError;
+use crate::data::source::{
+    Fault, FileKind, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Part, Source, captioned, kind_of,
+};
+
+/// Most shards that one pattern may name.
+const MAX_SHARDS: usize = 1 << 20;
+/// Faults kept for the report; all are counted.
+pub(crate) const KEPT_FAULTS: usize = 20;
+
+/// Bytes inside a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    offset: u64,
+    length: u32,
+}
+
+/// Where the pieces of a sample lie.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    shard: u32,
+    /// Number within the shard, unusable samples included.
+    number: u32,
+    image: Span,
+    text: Span,
+    json: Option<Span>,
+}
+
+/// The samples of a set of shards.
+#[derive(Debug)]
+pub struct Shards {
+    paths: Vec<PathBuf>,
+    samples: Vec<Sample>,
+    prompt: String,
+    lost: u64,
+    faults: Vec<Fault>,
+}
+
+/// Entries of the sample being gathered.
+#[derive(Default)]
+struct Group {
+    stem: Vec<u8>,
+    image: Option<Span>,
+    text: Option<Span>,
+    json: Option<Span>,
+    too_large: bool,
+}
+
+impl Shards {
+    /// Indexes the shards that `pattern` names: a tar file, a folder of `*.tar`, or a path
+    /// whose last part holds `*` or a range such as `{00000..00041}`. Shards are taken in
+    /// the order of their names. `prompt` goes before captions.
+    pub fn open(pattern: &str, prompt: &str) -> Result<Self, DataError> {
+        let paths = expand(pattern)?;
+        let mut shards = Self {
+            paths,
+            samples: Vec::new(),
+            prompt: prompt.to_owned(),
+            lost: 0,
+            faults: Vec::new(),
+        };
+        let (mut read_bytes, mut unread_bytes) = (0, Vec::new());
+        for shard in 0..shards.paths.len() {
+            let (reached, size, broken) = shards.index(shard)?;
+            read_bytes += reached;
+            if broken {
+                unread_bytes.push(size.saturating_sub(reached));
+            }
+        }
+        // How many samples the unread part of a broken shard held is not known: estimated
+        // from the mean size of those that could be read.
+        let mean = (read_bytes / (shards.samples.len() as u64).max(1)).max(512);
+        shards.lost += unread_bytes.iter().map(|b| (b / mean).max(1)).sum::<u64>();
+        if shards.samples.is_empty() {
+            let why = shards
+                .faults
+                .first()
+                .map_or(String::new(), |f| format!(" ({f})"));
+            return Err(DataError::Source(format!(
+                "{pattern}: no usable sample{why}"
+            )));
+        }
+        Ok(shards)
+    }
+
+    fn fault(&mut self, place: String, why: String) {
+        if self.faults.len() < KEPT_FAULTS {
+            self.faults.push(Fault { place, why });
+        }
+    }
+
+    /// Walks one shard: bytes walked, size, and whether the walk ended early.
+    fn index(&mut self, shard: usize) -> Result<(u64, u64, bool), DataError> {
+        let path = self.paths[shard].clone();
+        let file = File::open(&path).map_err(|e| DataError::io(&path, e))?;
+        let size = file.metadata().map_err(|e| DataError::io(&path, e))?.len();
+        let place = path.display().to_string();
+        let mut archive = tar::Archive::new(file);
+        let (mut reached, mut number, mut broken) = (0u64, 0u32, None);
+        let mut group = Group::default();
+        match archive.entries_with_seek() {
+            Err(e) => broken = Some(e.to_string()),
+            Ok(entries) => {
+                for entry in entries {
+                    let entry = match entry {
+                        Ok(entry) => entry,
+                        Err(e) => {
+                            broken = Some(e.to_string());
+                            break;
+                        }
+                    };
+                    let (offset, length) = (entry.raw_file_position(), entry.size());
+                    if offset.checked_add(length).is_none_or(|end| end > size) {
+                        broken = Some("the file ends inside an entry".to_owned());
+                        break;
+                    }
+                    reached = offset + length;
+                    if !entry.header().entry_type().is_file() {
+                        continue;
+                    }
+                    let name = entry.path_bytes();
+                    let base = name.iter().rposition(|&b| b == b'/').map_or(0, |i| i + 1);
+                    let Some(dot) = name[base..].iter().position(|&b| b == b'.') else {
+                        continue;
+                    };
+                    let (stem, extension) = (&name[..base + dot], &name[base + dot + 1..]);
+                    let Some(kind) = std::str::from_utf8(extension).ok().and_then(kind_of) else {
+                        continue;
+                    };
+                    if stem != group.stem {
+                        self.close(shard, &mut number, &mut group);
+                        group.stem = stem.to_vec();
+                    }
+                    let limit = match kind {
+                        FileKind::Image => MAX_IMAGE_BYTES,
+                        FileKind::Text | FileKind::Json => MAX_TEXT_BYTES,
+                    };
+                    if length > limit {
+                        group.too_large = true;
+                        continue;
+                    }
+                    let span = Span {
+                        offset,
+                        length: length as u32,
+                    };
+                    let slot = match kind {
+                        FileKind::Image => &mut group.image,
+                        FileKind::Text => &mut group.text,
+                        FileKind::Json => &mut group.json,
+                    };
+                    slot.get_or_insert(span);
+                }
+            }
+        }
+        let whole = group.image.is_some() && group.text.is_some();
+        if broken.is_none() || whole {
+            self.close(shard, &mut number, &mut group);
+        }
+        if broken.is_none() && number == 0 {
+            broken = Some("no sample inside".to_owned());
+        }
+        if let Some(why) = &broken {
+            self.fault(place, format!("broken shard: {why}"));
+        }
+        Ok((reached, size, broken.is_some()))
+    }
+
+    /// Files the gathered entries as a sample, or as a lost one.
+    fn close(&mut self, shard: usize, number: &mut u32, group: &mut Group) {
+        let group = std::mem::take(group);
+        if group.image.is_none() && group.text.is_none() && !group.too_large {
+            return;
+        }
+        match (group.image, group.text) {
+            (Some(image), Some(text)) if !group.too_large => self.samples.push(Sample {
+                shard: shard as u32,
+                number: *number,
+                image,
+                text,
+                json: group.json,
+            }),
+            (image, _) => {
+                let why = match image {
+                    _ if group.too_large => "an entry is too large",
+                    Some(_) => "no caption (.txt)",
+                    None => "no picture",
+                };
+                self.lost += 1;
+                self.fault(self.place(shard, *number), why.to_owned());
+            }
+        }
+        *number += 1;
+    }
+
+    fn place(&self, shard: usize, number: u32) -> String {
+        format!("{}#{number}", self.paths[shard].display())
+    }
+
+    fn bytes(&self, sample: &Sample, span: Span) -> Result<Vec<u8>, String> {
+        // Opened anew each time: there may be more shards than file handles.
+        let file = File::open(&self.paths[sample.shard as usize]).map_err(|e| e.to_string())?;
+        let mut bytes = vec![0; span.length as usize];
+        file.read_exact_at(&mut bytes, span.offset)
+            .map_err(|e| e.to_string())?;
+        Ok(bytes)
+    }
+}
+
+impl Source for Shards {
+    fn samples(&self) -> u64 {
+        self.samples.len() as u64
+    }
+
+    fn lost(&self) -> (u64, &[Fault]) {
+        (self.lost, &self.faults)
+    }
+
+    fn read(&self, n: u64, pictures: bool) -> Result<Vec<Part>, Fault> {
+        let sample = &self.samples[n as usize];
+        let read = || {
+            let picture = match pictures {
+                true => Some(self.bytes(sample, sample.image)?),
+                false => None,
+            };
+            captioned(
+                picture.as_deref(),
+                &self.prompt,
+                self.bytes(sample, sample.text)?,
+            )
+        };
+        read().map_err(|why| Fault {
+            place: self.place(sample.shard as usize, sample.number),
+            why,
+        })
+    }
+
+    fn name(&self, n: u64) -> String {
+        let sample = &self.samples[n as usize];
+        let path = &self.paths[sample.shard as usize];
+        let file = path.file_name().unwrap_or(path.as_os_str());
+        format!("{}#{}", file.to_string_lossy(), sample.number)
+    }
+
+    fn label(&self, n: u64) -> Option<String> {
+        let sample = &self.samples[n as usize];
+        let bytes = self.bytes(sample, sample.json?).ok()?;
+        let value: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+        Some(value.get("label")?.as_str()?.to_owned())
+    }
+}
+
+/// The shards that a pattern names, sorted.
+fn expand(pattern: &str) -> Result<Vec<PathBuf>, DataError> {
+    let path = Path::new(pattern);
+    let bad = |why: &str| Err(DataError::Source(format!("{pattern}: {why}")));
+    let name = path
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default();
+    let mut found = Vec::new();
+    if path.is_dir() {
+        found = matching(path, "*.tar")?;
+    } else if path.exists() {
+        found.push(path.to_owned());
+    } else if let Some((head, rest)) = name.split_once('{') {
+        let range = rest.split_once('}').and_then(|(range, tail)| {
+            let (low, high) = range.split_once("..")?;
+            let (first, last): (u64, u64) = (low.parse().ok()?, high.parse().ok()?);
+            Some((first, last, low.len(), tail))
+        });
+        let Some((first, last, width, tail)) = range else {
+            return bad("a shard range is written {000..041}");
+        };
+        if first > last || last - first >= MAX_SHARDS as u64 {
+            return bad("the shard range is empty or too long");
+        }
+        let name = |i| format!("{head}{i:0width$}{tail}");
+        found.extend((first..=last).map(|i| path.with_file_name(name(i))));
+    } else if name.contains('*') {
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+        found = matching(parent.unwrap_or(Path::new(".")), name)?;
+    } else {
+        return bad("no such file or folder");
+    }
+    found.sort();
+    if found.is_empty() {
+        return bad("no shard there");
+    }
+    if found.len() > MAX_SHARDS {
+        return bad("too many shards");
+    }
+    Ok(found)
+}
+
+/// Files of a folder whose name matches a pattern with `*`.
+fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, DataError> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|e| DataError::io(folder, e))? {
+        let path = entry.map_err(|e| DataError::io(folder, e))?.path();
+        let name = path.file_name().and_then(|n| n.to_str());
+        if name.is_some_and(|name| glob(pattern, name)) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether `name` matches `pattern`, in which `*` stands for any run of characters.
+fn glob(pattern: &str, name: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let mut pieces: Vec<&str> = pieces.collect();
+    let Some(last) = pieces.pop() else {
+        return rest.is_empty();
+    };
+    for piece in pieces {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::testing::{jpeg, tar_of};
+
+    #[test]
+    fn globs() {
+        assert!(glob("*.tar", "a.tar") && glob("train-*.tar", "train-00.tar"));
+        assert!(glob("a*b*c", "a-b-b-c") && glob("a", "a"));
+        assert!(!glob("*.tar", "a.tar.gz") && !glob("a*b*c", "ac") && !glob("a", "ab"));
+    }
+
+    #[test]
+    fn samples_are_grouped_by_stem() {
+        let folder = tempfile::tempdir().expect("folder");
+        let picture = jpeg(1, 16, 8);
+        let entries: Vec<(&str, &[u8])> = vec![
+            ("d/a.x.jpg", b"other"),
+            ("d/a.jpg", &picture),
+            ("d/a.txt", b" a cat \n"),
+            ("d/a.json", br#"{"label": "cat"}"#),
+            ("b.txt", b"a text alone"),
+            ("c.jpeg", &picture),
+            ("c.txt", b"a dog"),
+            ("readme", b"x"),
+            ("d.png", b"no caption"),
+        ];
+        std::fs::write(folder.path().join("s-0.tar"), tar_of(&entries)).expect("writes");
+        std::fs::write(folder.path().join("s-1.tar"), tar_of(&entries)).expect("writes");
+        for pattern in ["", "s-*.tar", "s-{0..1}.tar"] {
+            let pattern = folder.path().join(pattern);
+            let shards = Shards::open(pattern.to_str().expect("UTF-8"), "See:").expect("opens");
+            assert_eq!((shards.samples(), shards.lost().0), (4, 4));
+            let parts = shards.read(0, true).expect("reads");
+            assert!(matches!(&parts[0], Part::Picture(p) if (p.width, p.height) == (16, 8)));
+            assert_eq!(
+                parts[1..],
+                [
+                    Part::Prompt("See:".to_owned()),
+                    Part::Text("a cat".to_owned())
+                ]
+            );
+            assert_eq!(shards.label(2).as_deref(), Some("cat"));
+            assert_eq!(shards.label(1), None);
+            assert_eq!(shards.name(3), "s-1.tar#2");
+        }
+        assert!(Shards::open("/nowhere/x.tar", "").is_err());
+        assert!(Shards::open(folder.path().join("t-*.tar").to_str().expect("UTF-8"), "").is_err());
+    }
+
+    /// A shard cut at any block keeps what lies before the cut and says so.
+    #[test]
+    fn broken_shards_are_counted() {
+        let folder = tempfile::tempdir().expect("folder");
+        let picture = jpeg(1, 16, 8);
+        let names: Vec<[String; 2]> = (0..8)
+            .map(|i| [format!("{i}.jpg"), format!("{i}.txt")])
+            .collect();
+        let entries: Vec<(&str, &[u8])> = names
+            .iter()
+            .flat_map(|[a, b]| [(a.as_str(), &picture[..]), (b.as_str(), &b"a cat"[..])])
+            .collect();
+        let whole = tar_of(&entries);
+        let path = folder.path().join("s.tar");
+        let open = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("writes");
+            Shards::open(path.to_str().expect("UTF-8"), "")
+        };
+        assert_eq!(open(&whole).expect("opens").lost().0, 0);
+        for cut in (1..whole.len() / 512).map(|block| block * 512 - 300) {
+            match open(&whole[..cut]) {
+                Ok(shards) => {
+                    let end = shards.samples.last().expect("some").text;
+                    assert!(end.offset + u64::from(end.length) <= cut as u64);
+                    for n in 0..shards.samples() {
+                        shards.read(n, true).expect("whole samples stay readable");
+                    }
+                }
+                Err(error) => assert!(error.to_string().contains("no usable sample"), "{error}"),
+            }
+        }
+        // A damaged header in the middle: the second half is lost, estimated, reported.
+        let mut bytes = whole.clone();
+        let middle = (whole.len() - 1024) / 512 / 2 * 512;
+        bytes[middle..middle + 512].fill(0x5A);
+        let shards = open(&bytes).expect("opens");
+        let (lost, faults) = shards.lost();
+        assert!((2..=6).contains(&lost), "{lost}");
+        assert!(faults[0].why.contains("broken shard"), "{}", faults[0]);
+        assert!(open(b"not a tar at all").is_err());
+        assert!(open(&[]).is_err());
+    }
+}
