@@ -56,6 +56,9 @@ pub struct ComponentCall {
     pub component: String,
     /// Argument values by parameter name (integers, floats, booleans, strings).
     pub arguments: IndexMap<String, crate::component::Argument>,
+    /// Where each argument was assigned, for those that a file or `--set` gave.
+    #[serde(skip)]
+    pub assigned: IndexMap<String, Span>,
 }
 
 /// `[encoder]`: a vision transformer over square images.

@@ -1,0 +1,273 @@
+//! Writes [`Function`]s: one method per operation, closures for bodies.
+
+use mm1_package::DType;
+
+use super::{
+    Carried, Compare, FloatBinary, FloatUnary, Function, IndexOp, IntBinary, Operation, Stmt, Type,
+    ValueId,
+};
+
+/// A function under construction.
+pub struct Builder {
+    types: Vec<Type>,
+    blocks: Vec<Vec<Stmt>>,
+    scratch_bytes: u64,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            types: Vec::new(),
+            blocks: vec![Vec::new()],
+            scratch_bytes: 0,
+        }
+    }
+}
+
+impl Builder {
+    /// Ends the function.
+    pub fn finish(mut self, name: impl Into<String>) -> Function {
+        let body = self.blocks.pop().unwrap_or_default();
+        Function {
+            name: name.into(),
+            types: self.types,
+            body,
+            scratch_bytes: self.scratch_bytes,
+        }
+    }
+
+    /// Reserves scratch; returns the byte offset, a multiple of 64.
+    pub fn reserve_scratch(&mut self, bytes: u64) -> u64 {
+        let offset = self.scratch_bytes;
+        self.scratch_bytes = (offset + bytes).next_multiple_of(64);
+        offset
+    }
+
+    /// Type of a value.
+    pub fn ty(&self, value: ValueId) -> Type {
+        self.types[value.0 as usize]
+    }
+
+    /// Lanes of a register.
+    pub fn lanes(&self, value: ValueId) -> u32 {
+        match self.ty(value) {
+            Type::F32(lanes) | Type::I32(lanes) | Type::Mask(lanes) => lanes,
+            Type::Index | Type::Ptr => 1,
+        }
+    }
+
+    fn fresh(&mut self, ty: Type) -> ValueId {
+        self.types.push(ty);
+        ValueId(self.types.len() as u32 - 1)
+    }
+
+    fn push(&mut self, stmt: Stmt) {
+        self.blocks
+            .last_mut()
+            .expect("a block is open until `finish`")
+            .push(stmt);
+    }
+
+    /// Defines a value.
+    pub fn op(&mut self, operation: Operation) -> ValueId {
+        let ty = self.result_type(&operation);
+        let value = self.fresh(ty);
+        self.push(Stmt::Let(value, operation));
+        value
+    }
+
+    fn result_type(&self, operation: &Operation) -> Type {
+        match operation {
+            Operation::Index(_)
+            | Operation::Extent(_)
+            | Operation::TileBegin
+            | Operation::TileEnd
+            | Operation::IndexOp(..)
+            | Operation::LoadIndex { .. } => Type::Index,
+            Operation::Argument(_) | Operation::Scratch | Operation::Offset(..) => Type::Ptr,
+            Operation::Float(_, lanes) => Type::F32(*lanes),
+            Operation::Int(_, lanes) | Operation::Ramp(_, lanes) => Type::I32(*lanes),
+            Operation::Load { dtype, lanes, .. } => match dtype {
+                DType::F32 | DType::Bf16 => Type::F32(*lanes),
+                DType::I32 => Type::I32(*lanes),
+            },
+            Operation::Splat(x, lanes) => match self.ty(*x) {
+                Type::I32(_) => Type::I32(*lanes),
+                _ => Type::F32(*lanes),
+            },
+            Operation::FloatUnary(_, x)
+            | Operation::FloatBinary(_, x, _)
+            | Operation::IntBinary(_, x, _)
+            | Operation::MaskAnd(x, _)
+            | Operation::Fma(x, _, _)
+            | Operation::Select(_, x, _)
+            | Operation::RoundBf16(x)
+            | Operation::DotPairs(x, _, _) => self.ty(*x),
+            Operation::Bitcast(x) => match self.ty(*x) {
+                Type::F32(lanes) => Type::I32(lanes),
+                _ => Type::F32(self.lanes(*x)),
+            },
+            Operation::FloatToInt(x) => Type::I32(self.lanes(*x)),
+            Operation::IntToFloat(x) => Type::F32(self.lanes(*x)),
+            Operation::Compare(_, x, _) => Type::Mask(self.lanes(*x)),
+            Operation::SumLanes(_) | Operation::MaxLanes(_) => Type::F32(1),
+            Operation::Shuffle(x, _, pattern) => match self.ty(*x) {
+                Type::I32(_) => Type::I32(pattern.len() as u32),
+                _ => Type::F32(pattern.len() as u32),
+            },
+        }
+    }
+
+    /// A constant index.
+    pub fn index(&mut self, value: i64) -> ValueId {
+        self.op(Operation::Index(value))
+    }
+
+    /// Index arithmetic.
+    pub fn index_op(&mut self, op: IndexOp, a: ValueId, b: ValueId) -> ValueId {
+        self.op(Operation::IndexOp(op, a, b))
+    }
+
+    /// a + b.
+    pub fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
+        self.index_op(IndexOp::Add, a, b)
+    }
+
+    /// a·factor.
+    pub fn scaled(&mut self, a: ValueId, factor: i64) -> ValueId {
+        let factor = self.index(factor);
+        self.index_op(IndexOp::Mul, a, factor)
+    }
+
+    /// Ptr + index·bytes.
+    pub fn element(&mut self, ptr: ValueId, index: ValueId, bytes: i64) -> ValueId {
+        let offset = self.scaled(index, bytes);
+        self.op(Operation::Offset(ptr, offset))
+    }
+
+    /// Number in all lanes.
+    pub fn float(&mut self, value: f32, lanes: u32) -> ValueId {
+        self.op(Operation::Float(value, lanes))
+    }
+
+    /// Loads lanes.
+    pub fn load(&mut self, ptr: ValueId, offset: i64, dtype: DType, lanes: u32) -> ValueId {
+        self.op(Operation::Load {
+            ptr,
+            offset,
+            dtype,
+            lanes,
+        })
+    }
+
+    /// Stores lanes.
+    pub fn store(&mut self, ptr: ValueId, offset: i64, value: ValueId, dtype: DType) {
+        self.push(Stmt::Store {
+            ptr,
+            offset,
+            value,
+            dtype,
+        });
+    }
+
+    /// Lane-wise function.
+    pub fn unary(&mut self, op: FloatUnary, x: ValueId) -> ValueId {
+        self.op(Operation::FloatUnary(op, x))
+    }
+
+    /// Lane-wise function.
+    pub fn binary(&mut self, op: FloatBinary, a: ValueId, b: ValueId) -> ValueId {
+        self.op(Operation::FloatBinary(op, a, b))
+    }
+
+    /// Lane-wise integer function.
+    pub fn int(&mut self, op: IntBinary, a: ValueId, b: ValueId) -> ValueId {
+        self.op(Operation::IntBinary(op, a, b))
+    }
+
+    /// a·b + c.
+    pub fn fma(&mut self, a: ValueId, b: ValueId, c: ValueId) -> ValueId {
+        self.op(Operation::Fma(a, b, c))
+    }
+
+    /// Comparison.
+    pub fn compare(&mut self, op: Compare, a: ValueId, b: ValueId) -> ValueId {
+        self.op(Operation::Compare(op, a, b))
+    }
+
+    /// Choice by mask.
+    pub fn select(&mut self, mask: ValueId, a: ValueId, b: ValueId) -> ValueId {
+        self.op(Operation::Select(mask, a, b))
+    }
+
+    /// A loop that carries values; `body` gets the variable and the carried values and returns
+    /// the next ones. Returns the values after the last iteration.
+    pub fn for_carried(
+        &mut self,
+        low: ValueId,
+        high: ValueId,
+        step: i64,
+        inits: &[ValueId],
+        body: impl FnOnce(&mut Self, ValueId, &[ValueId]) -> Vec<ValueId>,
+    ) -> Vec<ValueId> {
+        let variable = self.fresh(Type::Index);
+        let inside: Vec<ValueId> = inits
+            .iter()
+            .map(|init| self.fresh(self.ty(*init)))
+            .collect();
+        self.blocks.push(Vec::new());
+        let next = body(self, variable, &inside);
+        assert_eq!(
+            next.len(),
+            inits.len(),
+            "a loop returns as many values as it carries"
+        );
+        let body = self.blocks.pop().expect("pushed above");
+        let results: Vec<ValueId> = inits
+            .iter()
+            .map(|init| self.fresh(self.ty(*init)))
+            .collect();
+        let carried = inits
+            .iter()
+            .zip(&inside)
+            .zip(next.iter().zip(&results))
+            .map(|((init, inside), (next, result))| Carried {
+                inside: *inside,
+                init: *init,
+                next: *next,
+                result: *result,
+            })
+            .collect();
+        self.push(Stmt::For {
+            variable,
+            low,
+            high,
+            step,
+            carried,
+            body,
+        });
+        results
+    }
+
+    /// A loop without carried values.
+    pub fn for_each(
+        &mut self,
+        low: ValueId,
+        high: ValueId,
+        step: i64,
+        body: impl FnOnce(&mut Self, ValueId),
+    ) {
+        self.for_carried(low, high, step, &[], |builder, variable, _| {
+            body(builder, variable);
+            Vec::new()
+        });
+    }
+
+    /// Statements under a condition.
+    pub fn if_set(&mut self, condition: ValueId, body: impl FnOnce(&mut Self)) {
+        self.blocks.push(Vec::new());
+        body(self);
+        let body = self.blocks.pop().expect("pushed above");
+        self.push(Stmt::If { condition, body });
+    }
+}

@@ -1,0 +1,134 @@
+//! The table of diagnostic codes. A code is never reused and never changes its meaning.
+
+use std::fmt;
+
+/// A stable diagnostic code; prints as `MM1C0012`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code(pub u16);
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "MM1C{:04}", self.0)
+    }
+}
+
+/// One row of the code table.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeEntry {
+    /// The code.
+    pub code: Code,
+    /// A title of a few words.
+    pub title: &'static str,
+    /// One paragraph: what it means and what to do.
+    pub doc: &'static str,
+}
+
+/// Declares the constants and the table together, so that neither can miss a row.
+macro_rules! codes {
+    ($($name:ident = $number:literal, $title:literal, $doc:literal;)*) => {
+        $(#[doc = $title] #[doc = "\n\n"] #[doc = $doc] pub const $name: Code = Code($number);)*
+
+        /// Every code in ascending order, with its documentation.
+        pub const CODES: &[CodeEntry] = &[
+            $(CodeEntry { code: $name, title: $title, doc: $doc },)*
+        ];
+    };
+}
+
+codes! {
+    SYNTAX = 1, "TOML syntax error",
+        "The file is not valid TOML 1.1. Every syntax error that the parser can recover from is reported at once.";
+    UNKNOWN_KEY = 2, "unknown key",
+        "The key is not in the key table. The nearest known names are suggested; `mm1c resolve` prints every key that a model has.";
+    WRONG_TYPE = 3, "wrong type",
+        "The value has another TOML type than the key wants. An integer is accepted where a float is wanted; nothing else is converted.";
+    OUT_OF_RANGE = 4, "value out of range",
+        "The value lies outside the range that the key table gives for this key.";
+    UNKNOWN_VALUE = 5, "unknown value",
+        "The key takes one of a fixed set of names, and this is none of them.";
+    MISSING_KEY = 6, "missing key",
+        "The key has no default, because a silent one would change results, and neither the file, its parents, a preset nor `--set` gives it.";
+    CYCLIC_EXTENDS = 7, "cyclic extends",
+        "Following `extends` from this file leads back to it. A file has one parent, and the chain must end.";
+    UNREADABLE = 8, "file cannot be read",
+        "The file does not exist, is not a regular file, or is not UTF-8.";
+    OUTSIDE_PROJECT = 9, "path leaves the project",
+        "A path that a file names is relative to that file and stays under the project root: the nearest folder upwards with `mm1c.toml` or `.git`. Data elsewhere is named on the command line with `--set`.";
+    TOO_LARGE_FILE = 10, "file too large",
+        "Graph files are limited to 1 MiB, an array in one to 65536 values, and a chain of `extends` to 16 files.";
+    BAD_SET = 11, "malformed --set",
+        "`--set` takes `a.b=value`, with the value in TOML notation; a bare word is taken as a string.";
+    PATCH_DIVIDES = 12, "resolution is not a multiple of the patch size",
+        "The encoder cuts the picture into squares of `patch` pixels without remainder.";
+    HEADS_DIVIDE = 13, "heads do not divide the width",
+        "Each attention head takes an equal share of the features.";
+    KV_HEADS_DIVIDE = 14, "kv_heads do not divide heads",
+        "In grouped-query attention every key/value head serves the same number of query heads.";
+    TOKENS_FIT = 15, "image tokens do not fit the sequence",
+        "`connector.image_tokens` times `data.max_images` must leave room for text in `decoder.max_sequence_length`.";
+    BATCH_DIVIDES = 16, "micro batch does not divide the global batch",
+        "A step accumulates a whole number of micro batches.";
+    LONG_WARMUP = 17, "warm-up is longer than half the run",
+        "The learning rate would fall before it has been at its peak for any useful time; usually `steps` was shortened and `warmup_steps` forgotten.";
+    TOO_LARGE_MODEL = 18, "model too large",
+        "The sizes multiply to more than any machine holds, or overflow 64 bits: almost always a typing error.";
+    UNKNOWN_PRESET = 19, "unknown preset",
+        "`variant` names a preset under `models/presets`, and there is none of this name.";
+    REMOVES_NOTHING = 20, "remove names nothing",
+        "An entry of `remove` names a key or table that the parents do not have.";
+    UNSUPPORTED = 21, "not supported yet",
+        "The key is reserved: its meaning is fixed, but this version cannot build it.";
+    INCOMPLETE = 22, "incomplete model",
+        "Sections that need each other are not all there: an encoder needs a connector and the other way round, and every model needs a decoder.";
+    WRONG_KIND = 23, "key of another kind",
+        "The key exists, but only beside another value of the key that selects the kind (`kind`, `arch`, `mlp`, `position`).";
+    NO_WEIGHT = 24, "mixture has no weight",
+        "At least one source must have a weight above zero.";
+    BAD_NAME = 25, "bad name",
+        "Names consist of letters, digits, `-`, `_`, `.` and, for models, `/`.";
+    LAW_INAPPLICABLE = 26, "learning-rate law cannot be applied",
+        "`lr = \"mm1\"` needs the number of non-embedding decoder parameters, which is known only for the built-in decoder; write a number instead.";
+    ODD_ROTARY = 27, "odd head width with rotary positions",
+        "Rotary embedding turns the two halves of a head against each other, so a head has an even number of features.";
+    UNKNOWN_COMPONENT = 30, "unknown component",
+        "No embedded component and no project file has this name.";
+    BAD_COMPONENT = 31, "malformed component",
+        "The component file does not follow the component language (docs/components.md).";
+    UNKNOWN_OP = 32, "unknown operation",
+        "The operation is not in the op table of the component language.";
+    BAD_ATTRIBUTE = 33, "bad attribute",
+        "The operation does not have this attribute, lacks one that it needs, or the value does not fit it.";
+    UNKNOWN_OPERAND = 34, "unknown operand",
+        "An operand or output names neither an input of the component nor an earlier node.";
+    BAD_EXPRESSION = 35, "malformed expression",
+        "The text after `=` is not an integer expression over the component's parameters.";
+    INEXACT_DIVISION = 36, "division leaves a remainder",
+        "`/` divides exactly; write `//` where rounding down is meant.";
+    NOT_SQUARE = 37, "not a square number",
+        "`isqrt` takes the exact root. A connector that pools to a square grid needs a square number of image tokens.";
+    BAD_ARGUMENTS = 38, "wrong arguments of a component",
+        "A caller passes every declared parameter and no other; there are no defaults.";
+    NOT_A_CHOICE = 39, "not among the declared choices",
+        "The component restricts this parameter to a declared set of names.";
+    RECURSION = 40, "component calls itself",
+        "Recursion is not part of the component language; `repeat` repeats a node.";
+    EXPANSION_CAP = 41, "expansion too large",
+        "A component expands to at most 200 000 nodes, 32 levels deep.";
+    BAD_REPEAT = 42, "bad repeat count",
+        "`repeat` takes a count of zero or more.";
+    ARITHMETIC = 43, "arithmetic fault in an expression",
+        "The expression overflows 64 bits or divides by zero.";
+    BAD_SIZE = 44, "size is not positive",
+        "A size of a tensor is at least 1 and at most 2^40, or one of the run-time sizes `images`, `sequences`, `length`.";
+    DUPLICATE_NAME = 45, "name used twice",
+        "Inputs and nodes of a component share one set of names.";
+    WRONG_INTERFACE = 46, "component does not fit its place",
+        "An encoder takes `pixels` and gives `features`, a connector takes `features` and gives `tokens`, a decoder takes `x`, `positions`, `segment_begin` and gives `x`.";
+    LAW_EXTRAPOLATED = 50, "learning-rate law used outside its range",
+        "The law was fitted on 9 M to 1.2 B parameters and used up to 30 B, with batches of 512 sequences; outside it is a guess.";
+}
+
+/// The row of `code`, if there is one.
+pub fn entry(code: Code) -> Option<&'static CodeEntry> {
+    CODES.iter().find(|entry| entry.code == code)
+}

@@ -1,0 +1,234 @@
+//! The texts that spans point into, and the one place of this crate that reads files.
+//!
+//! A path that a graph file names is relative to that file and stays under the project
+//! root: the nearest folder upwards of the first file that holds `mm1c.toml` or `.git`
+//! (without either, the first file's own folder).
+
+use std::io::Read as _;
+use std::path::{Component as Part, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::span::Span;
+
+/// Largest graph file, bytes.
+pub const LARGEST_FILE: u64 = 1 << 20;
+
+/// One text.
+#[derive(Clone, Debug)]
+pub struct SourceText {
+    /// How messages name it: the path as the user would type it, `<set>` or `<embedded>/…`.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// All texts of a model. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    list: Vec<Arc<SourceText>>,
+}
+
+impl Sources {
+    /// Adds a text and returns its number.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> u32 {
+        self.list.push(Arc::new(SourceText {
+            name: name.into(),
+            text: text.into(),
+        }));
+        u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The text of number `source`.
+    pub fn get(&self, source: u32) -> Option<&SourceText> {
+        self.list.get(source as usize).map(Arc::as_ref)
+    }
+
+    /// The bytes of `span`, cut to the text and moved to character boundaries.
+    pub fn clamp(&self, span: Span) -> std::ops::Range<usize> {
+        let Some(file) = self.get(span.source) else {
+            return 0..0;
+        };
+        let boundary = |position: u32| {
+            let mut position = (position as usize).min(file.text.len());
+            while !file.text.is_char_boundary(position) {
+                position -= 1;
+            }
+            position
+        };
+        let start = boundary(span.start);
+        start..boundary(span.end).max(start)
+    }
+
+    /// The text under `span`.
+    pub fn slice(&self, span: Span) -> &str {
+        let range = self.clamp(span);
+        self.get(span.source).map_or("", |file| &file.text[range])
+    }
+
+    /// `name:line:column` of the start of `span`, counted from 1, columns in characters.
+    pub fn place(&self, span: Span) -> String {
+        let Some(file) = self.get(span.source) else {
+            return String::new();
+        };
+        let before = &file.text[..self.clamp(span).start];
+        let line = before.matches('\n').count() + 1;
+        let line_start = before.rfind('\n').map_or(0, |position| position + 1);
+        let column = before[line_start..].chars().count() + 1;
+        format!("{}:{line}:{column}", file.name)
+    }
+}
+
+/// Reads graph files.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    /// Project root, canonical.
+    root: PathBuf,
+}
+
+impl Loader {
+    /// A loader for the project that `path` belongs to.
+    pub fn for_file(path: &Path) -> Self {
+        let start = std::fs::canonicalize(path)
+            .ok()
+            .and_then(|path| path.parent().map(Path::to_path_buf))
+            .unwrap_or_else(|| PathBuf::from("."));
+        let root = start
+            .ancestors()
+            .find(|folder| folder.join("mm1c.toml").is_file() || folder.join(".git").exists())
+            .unwrap_or(&start)
+            .to_path_buf();
+        Self { root }
+    }
+
+    /// The project root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Joins `path`, as written in the file `from`, to that file's folder, without touching the disk.
+    pub fn join(from: &Path, path: &str) -> PathBuf {
+        let folder = from.parent().unwrap_or(Path::new(""));
+        normalise(&folder.join(path))
+    }
+
+    /// Checks that `path` is relative as written and stays under the root; `written` is the text in the file.
+    ///
+    /// # Errors
+    /// [`codes::OUTSIDE_PROJECT`].
+    pub fn check_inside(
+        &self,
+        written: &str,
+        path: &Path,
+        span: Option<Span>,
+    ) -> Result<(), Diagnostic> {
+        let outside = || {
+            Diagnostic::error(
+                codes::OUTSIDE_PROJECT,
+                format!("path `{written}` leaves the project"),
+            )
+            .at(span, "")
+            .note("paths in a graph file are relative to it and stay under the folder with `mm1c.toml` or `.git`")
+        };
+        if Path::new(written).is_absolute() {
+            return Err(outside().help(
+                "name data elsewhere on the command line: `--set data.sources.NAME.path=…`"
+                    .to_string(),
+            ));
+        }
+        // The existing part is compared after resolving links; what does not exist yet cannot be a link.
+        let absolute = normalise(&std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()));
+        let real = absolute
+            .ancestors()
+            .find_map(|ancestor| {
+                let rest = absolute.strip_prefix(ancestor).ok()?;
+                Some(std::fs::canonicalize(ancestor).ok()?.join(rest))
+            })
+            .unwrap_or(absolute);
+        if real.starts_with(&self.root) {
+            Ok(())
+        } else {
+            Err(outside())
+        }
+    }
+
+    /// Reads the file at `path`; `span` is where it is named, if a file names it.
+    ///
+    /// # Errors
+    /// [`codes::UNREADABLE`], [`codes::TOO_LARGE_FILE`].
+    pub fn read(&self, path: &Path, span: Option<Span>) -> Result<String, Diagnostic> {
+        let unreadable = |reason: String| {
+            Diagnostic::error(
+                codes::UNREADABLE,
+                format!("cannot read `{}`: {reason}", path.display()),
+            )
+            .at(span, "")
+        };
+        let metadata = std::fs::metadata(path).map_err(|error| unreadable(describe(&error)))?;
+        if !metadata.is_file() {
+            return Err(unreadable("not a regular file".to_string()));
+        }
+        let file = std::fs::File::open(path).map_err(|error| unreadable(describe(&error)))?;
+        let mut bytes = Vec::new();
+        file.take(LARGEST_FILE + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unreadable(describe(&error)))?;
+        if bytes.len() as u64 > LARGEST_FILE {
+            return Err(Diagnostic::error(
+                codes::TOO_LARGE_FILE,
+                format!("`{}` is larger than 1 MiB", path.display()),
+            )
+            .at(span, ""));
+        }
+        String::from_utf8(bytes).map_err(|_| unreadable("not UTF-8".to_string()))
+    }
+}
+
+/// The reason of an I/O error without the system's number, which differs between systems.
+fn describe(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_string(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),
+        _ => error.to_string(),
+    }
+}
+
+/// Drops `.` and resolves `..` against the parts before it.
+pub fn normalise(path: &Path) -> PathBuf {
+    let mut result = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Part::CurDir => {}
+            Part::ParentDir => {
+                let can_pop = matches!(result.components().next_back(), Some(Part::Normal(_)));
+                if can_pop {
+                    result.pop();
+                } else if !result.has_root() {
+                    result.push("..");
+                }
+            }
+            other => result.push(other),
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_are_resolved_without_the_disk() {
+        assert_eq!(normalise(Path::new("a/./b/../c")), Path::new("a/c"));
+        assert_eq!(normalise(Path::new("../a/../../b")), Path::new("../../b"));
+        assert_eq!(normalise(Path::new("/../a")), Path::new("/a"));
+    }
+
+    #[test]
+    fn places_count_characters_from_one() {
+        let mut sources = Sources::default();
+        let source = sources.add("x.toml", "a = 1\nünder = 2\n");
+        assert_eq!(sources.place(Span::new(source, 14..15)), "x.toml:2:8");
+    }
+}
