@@ -81,18 +81,31 @@ pub fn package_of(model: &Model, args: &ProgramArgs) -> Result<Arc<Package>, Fai
     let package = read_package(path)?;
     let facts = &package.model;
     let (train, decoder) = (&model.train, &model.decoder);
-    let tokens = model.vision.as_ref().map_or(0, |it| it.connector.image_tokens);
+    let tokens = model
+        .vision
+        .as_ref()
+        .map_or(0, |it| it.connector.image_tokens);
     let side = model.vision.as_ref().map_or(0, |it| it.encoder.resolution);
     let differences: Vec<String> = [
-        ("train.micro_batch_sequences", facts.sequences, train.micro_batch_sequences),
-        ("decoder.max_sequence_length", facts.length, decoder.max_sequence_length),
+        (
+            "train.micro_batch_sequences",
+            facts.sequences,
+            train.micro_batch_sequences,
+        ),
+        (
+            "decoder.max_sequence_length",
+            facts.length,
+            decoder.max_sequence_length,
+        ),
         ("decoder.vocabulary", facts.vocabulary, decoder.vocabulary),
         ("connector.image_tokens", facts.image_tokens, tokens),
         ("encoder.resolution", facts.resolution, side),
     ]
     .into_iter()
     .filter(|(_, package, model)| package != model)
-    .map(|(key, package, model)| format!("\n  {key}: {package} in the package, {model} in the file"))
+    .map(|(key, package, model)| {
+        format!("\n  {key}: {package} in the package, {model} in the file")
+    })
     .collect();
     if differences.is_empty() {
         return Ok(Arc::new(package));

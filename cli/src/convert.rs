@@ -15,9 +15,8 @@ use crate::failure::Failure;
 /// The runtime's enum value that a validated word stands for.
 macro_rules! word {
     ($type:ty, $word:expr, $key:literal) => {
-        serde_json::from_value::<$type>(Value::String($word.to_string())).map_err(|_| {
-            Failure::new(format!("`{}` is no value of `{}` here", $word, $key))
-        })
+        serde_json::from_value::<$type>(Value::String($word.to_string()))
+            .map_err(|_| Failure::new(format!("`{}` is no value of `{}` here", $word, $key)))
     };
 }
 
@@ -27,7 +26,10 @@ macro_rules! word {
 /// A graph file without `[data]`, or a word that the runtime does not know.
 pub fn data_config(model: &Model) -> Result<DataConfig, Failure> {
     let data = model.data.as_ref().ok_or_else(|| {
-        Failure::new(format!("`{}` has no `[data]`, so there is nothing to read", model.name))
+        Failure::new(format!(
+            "`{}` has no `[data]`, so there is nothing to read",
+            model.name
+        ))
     })?;
     Ok(DataConfig {
         mixture_unit: match data.mixture_unit {
@@ -127,9 +129,8 @@ pub fn train_config(model: &Model) -> Result<TrainConfig, Failure> {
             beta1: train.beta1,
             beta2: train.beta2,
             weight_decay: train.weight_decay,
-            decay_convention: DecayConvention::from_name(convention).ok_or_else(|| {
-                Failure::new(format!("unknown decay convention `{convention}`"))
-            })?,
+            decay_convention: DecayConvention::from_name(convention)
+                .ok_or_else(|| Failure::new(format!("unknown decay convention `{convention}`")))?,
             clip_norm: train.clip_norm,
             z_loss: train.z_loss,
         },

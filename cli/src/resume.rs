@@ -57,9 +57,16 @@ pub fn check_changes(old: &str, new: &Model) -> Result<Vec<String>, Failure> {
 
 fn line(change: &Change) -> String {
     let side = |value: &Option<mm1_dsl::component::Argument>| {
-        value.as_ref().map_or("nothing".to_string(), ToString::to_string)
+        value
+            .as_ref()
+            .map_or("nothing".to_string(), ToString::to_string)
     };
-    format!("{}: {} -> {}", change.path, side(&change.left), side(&change.right))
+    format!(
+        "{}: {} -> {}",
+        change.path,
+        side(&change.left),
+        side(&change.right)
+    )
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -107,7 +114,10 @@ mod tests {
         let lines = check_changes(&old, &tiny(&["train.steps=20", "train.log_every=1"]));
         let lines = lines.expect("free keys");
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines.iter().any(|line| line.ends_with("-> 20")), "{lines:?}");
+        assert!(
+            lines.iter().any(|line| line.ends_with("-> 20")),
+            "{lines:?}"
+        );
         for bound in [
             "decoder.depth=2",
             "train.seed=7",
@@ -118,14 +128,23 @@ mod tests {
             let error = check_changes(&old, &tiny(&["train.steps=20", bound]));
             let error = error.expect_err(bound).to_string();
             let key = bound.split('=').next().expect("a key");
-            assert!(error.contains(key) && !error.contains("train.steps"), "{error}");
+            assert!(
+                error.contains(key) && !error.contains("train.steps"),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn patterns_match_whole_paths() {
-        assert!(matches("data.sources.*.classes", "data.sources.photos.classes"));
-        assert!(!matches("data.sources.*.classes", "data.sources.photos.path"));
+        assert!(matches(
+            "data.sources.*.classes",
+            "data.sources.photos.classes"
+        ));
+        assert!(!matches(
+            "data.sources.*.classes",
+            "data.sources.photos.path"
+        ));
         assert!(!matches("train.lr", "train.lr.x"));
         assert!(!matches("train.lr_scale.*", "train.lr_scale"));
     }

@@ -118,7 +118,10 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bf16")]
     pub(super) fn bf16(rounds: u64) -> u64 {
         let zero = _mm512_setzero_ps();
-        let (a, b) = black_box((_mm512_cvtne2ps_pbh(zero, zero), _mm512_cvtne2ps_pbh(zero, zero)));
+        let (a, b) = black_box((
+            _mm512_cvtne2ps_pbh(zero, zero),
+            _mm512_cvtne2ps_pbh(zero, zero),
+        ));
         let mut sums = [zero; SUMS];
         for _ in 0..rounds {
             for sum in &mut sums {

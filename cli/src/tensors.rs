@@ -36,16 +36,26 @@ pub fn read_i32(file: &mut TensorsFile, name: &str) -> Result<Vec<i32>, Failure>
     let dtype = file.tensors().get(name).map(|stored| stored.dtype);
     let values: Option<Vec<i32>> = match dtype {
         Some(Dtype::I32) => Some(
-            bytes.as_chunks::<4>().0.iter().map(|&value| i32::from_le_bytes(value)).collect(),
+            bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&value| i32::from_le_bytes(value))
+                .collect(),
         ),
         Some(Dtype::I64) => {
             let values = bytes.as_chunks::<8>().0.iter();
-            values.map(|&value| i64::from_le_bytes(value).try_into().ok()).collect()
+            values
+                .map(|&value| i64::from_le_bytes(value).try_into().ok())
+                .collect()
         }
         _ => None,
     };
     values.ok_or_else(|| {
-        Failure::at(file.path(), format!("`{name}` does not hold 32-bit integers"))
+        Failure::at(
+            file.path(),
+            format!("`{name}` does not hold 32-bit integers"),
+        )
     })
 }
 

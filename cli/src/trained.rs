@@ -34,7 +34,10 @@ fn newest_run() -> Option<PathBuf> {
         .ok()?
         .filter_map(|entry| {
             let folder = entry.ok()?.path();
-            let time = std::fs::metadata(folder.join(CONFIG)).ok()?.modified().ok()?;
+            let time = std::fs::metadata(folder.join(CONFIG))
+                .ok()?
+                .modified()
+                .ok()?;
             Some((time, folder))
         })
         .collect();
@@ -51,7 +54,10 @@ pub fn tokenizer(
     data: &DataConfig,
     run_dir: &Path,
 ) -> Result<Arc<Tokenizer>, Failure> {
-    let word = model.data.as_ref().map_or("builtin", |it| it.tokenizer.as_str());
+    let word = model
+        .data
+        .as_ref()
+        .map_or("builtin", |it| it.tokenizer.as_str());
     let kept = run_dir.join(TOKENIZER);
     let tokenizer = if word != "builtin" {
         Tokenizer::load(Path::new(word))?
@@ -81,7 +87,9 @@ pub fn train_tokenizer(
 ) -> Result<Tokenizer, Failure> {
     let texts = first_texts(data, texts)?;
     if texts.is_empty() {
-        return Err(Failure::new("the sources hold no text to train a tokenizer on"));
+        return Err(Failure::new(
+            "the sources hold no text to train a tokenizer on",
+        ));
     }
     Ok(Tokenizer::train(texts, vocabulary)?)
 }
@@ -91,8 +99,14 @@ pub fn train_tokenizer(
 /// # Errors
 /// Files that cannot be read or do not fit; names that only a site could know.
 pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<(), Failure> {
-    let encoder = model.vision.as_ref().and_then(|it| it.encoder.weights.as_ref());
-    for (part, name) in [("encoder", encoder), ("decoder", model.decoder.weights.as_ref())] {
+    let encoder = model
+        .vision
+        .as_ref()
+        .and_then(|it| it.encoder.weights.as_ref());
+    for (part, name) in [
+        ("encoder", encoder),
+        ("decoder", model.decoder.weights.as_ref()),
+    ] {
         if let (Some(name), false) = (name, model.init.contains_key(part)) {
             return Err(Failure::new(format!(
                 "`{part}.weights = \"{name}\"`: no file is known by this name; give one with \
@@ -119,9 +133,9 @@ pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<()
 pub fn newest_checkpoint(run_dir: &Path) -> Result<PathBuf, Failure> {
     let store = Store::new(run_dir.join(CHECKPOINTS), 1);
     let newest = store.list().pop();
-    newest.map(|(_, path)| path).ok_or_else(|| {
-        Failure::new(format!("`{}` holds no checkpoint", run_dir.display()))
-    })
+    newest
+        .map(|(_, path)| path)
+        .ok_or_else(|| Failure::new(format!("`{}` holds no checkpoint", run_dir.display())))
 }
 
 /// A trained model, ready to run.

@@ -57,7 +57,9 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     // The first step touches memory for the first time; it is not timed.
     for step in 0..=args.steps.max(1) as u64 {
         let begin = Instant::now();
-        config.optimizer.step(&mut executor, step + 1, step + 1, &batches)?;
+        config
+            .optimizer
+            .step(&mut executor, step + 1, step + 1, &batches)?;
         if step > 0 {
             seconds.push(begin.elapsed().as_secs_f64());
         }
@@ -70,14 +72,23 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         Some(gflops) => Some(gflops * 1e9),
         None => roof::peak_flops(threads, bf16).or_else(|| roof::peak_flops(threads, false)),
     };
-    let peak_bytes = args.peak_gbs.map_or_else(|| roof::peak_bytes(threads), |gbs| gbs * 1e9);
+    let peak_bytes = args
+        .peak_gbs
+        .map_or_else(|| roof::peak_bytes(threads), |gbs| gbs * 1e9);
     let mut rows = Vec::new();
     for (program, times) in [
         ("accumulate", config.micro_batches),
         ("gradient_norm", 1),
         ("apply", 1),
     ] {
-        rows.extend(profile(&mut executor, &package, program, times, peak_flops, peak_bytes)?);
+        rows.extend(profile(
+            &mut executor,
+            &package,
+            program,
+            times,
+            peak_flops,
+            peak_bytes,
+        )?);
     }
     rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     let flops = package.model.flops as f64 * config.micro_batches as f64;
@@ -123,7 +134,9 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         peak_flops.map_or("unknown".into(), |it| format!("{:.0}", it / 1e9)),
         peak_bytes / 1e9
     );
-    let head = ["kernel", "program", "launches", "ms", "GFLOP", "MB", "of roof"];
+    let head = [
+        "kernel", "program", "launches", "ms", "GFLOP", "MB", "of roof",
+    ];
     let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
     print_table(&head.map(String::from), &cells);
     Ok(())
@@ -234,7 +247,9 @@ fn made_up_batch(facts: &ModelFacts, number: u64) -> Batch {
             let row = (batch.image_count + image) * image_tokens + place;
             let token = draws.below(facts.vocabulary.max(1) as u32) as i32;
             batch.tokens.push(if is_image { -1 } else { token });
-            batch.image_rows.push(if is_image { row as i32 } else { -1 });
+            batch
+                .image_rows
+                .push(if is_image { row as i32 } else { -1 });
             batch.positions.push(position as i32);
             batch.segment_begin.push(0);
             if position > 0 && !is_image {
@@ -249,7 +264,9 @@ fn made_up_batch(facts: &ModelFacts, number: u64) -> Batch {
         }
         batch.image_count += images;
         let pixels = images * 3 * side * side;
-        batch.images.extend((0..pixels).map(|_| draws.range(-1.0, 1.0) as f32));
+        batch
+            .images
+            .extend((0..pixels).map(|_| draws.range(-1.0, 1.0) as f32));
     }
     batch
 }
@@ -273,8 +290,12 @@ mod tests {
         assert_eq!(batch.image_count, 5);
         assert_eq!(batch.images.len(), 5 * 3 * 16);
         assert_eq!(batch.tokens.len(), 96);
-        let mut rows: Vec<i32> =
-            batch.image_rows.iter().copied().filter(|&row| row >= 0).collect();
+        let mut rows: Vec<i32> = batch
+            .image_rows
+            .iter()
+            .copied()
+            .filter(|&row| row >= 0)
+            .collect();
         assert_eq!(rows.len() as u64, batch.stats.image_tokens);
         rows.dedup();
         assert_eq!(rows, (0..30).collect::<Vec<i32>>());

@@ -14,7 +14,11 @@ const STAGES: &[&str] = &["model"];
 /// # Errors
 /// A model that is refused, a stage that does not exist, a file that cannot be written.
 pub fn run(args: &CompileArgs) -> Result<(), Failure> {
-    if let Some(unknown) = args.emit.iter().find(|stage| !STAGES.contains(&stage.as_str())) {
+    if let Some(unknown) = args
+        .emit
+        .iter()
+        .find(|stage| !STAGES.contains(&stage.as_str()))
+    {
         return Err(Failure::new(format!(
             "there is no stage `{unknown}` to print; there is {}",
             STAGES.join(", ")
@@ -28,9 +32,10 @@ pub fn run(args: &CompileArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let package = compile(&model, &Request::from(&args.backend))?;
-    let path = args.output.clone().unwrap_or_else(|| {
-        PathBuf::from(format!("{}.mm1pkg", model.name.replace('/', "-")))
-    });
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("{}.mm1pkg", model.name.replace('/', "-"))));
     let bytes = package.to_bytes();
     std::fs::write(&path, &bytes).map_err(|error| Failure::at(&path, error))?;
     eprintln!(

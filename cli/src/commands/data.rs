@@ -21,6 +21,10 @@ fn tokenizer(args: &TokenizerArgs) -> Result<(), Failure> {
     let vocabulary = args.vocabulary.unwrap_or(model.decoder.vocabulary as usize);
     let tokenizer = train_tokenizer(&data_config(&model)?, vocabulary, args.texts)?;
     tokenizer.save(&args.output)?;
-    eprintln!("`{}`: {} entries", args.output.display(), tokenizer.vocabulary());
+    eprintln!(
+        "`{}`: {} entries",
+        args.output.display(),
+        tokenizer.vocabulary()
+    );
     Ok(())
 }

@@ -27,7 +27,9 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     let limits = Limits {
         end: it.tokenizer.end() as i32,
-        tokens: args.tokens.unwrap_or(it.model.train.generate_tokens as usize),
+        tokens: args
+            .tokens
+            .unwrap_or(it.model.train.generate_tokens as usize),
     };
     for answer in generate(&mut it.executor, &prompts, limits)? {
         let ids: Vec<u32> = answer.iter().map(|&token| token as u32).collect();
@@ -52,7 +54,10 @@ fn lay_out(it: &Trained, parts: &[PromptPart]) -> Result<Prompt, Failure> {
             }
             PromptPart::Image(path) => {
                 if facts.image_tokens == 0 {
-                    return Err(Failure::new(format!("`{}` reads no pictures", it.model.name)));
+                    return Err(Failure::new(format!(
+                        "`{}` reads no pictures",
+                        it.model.name
+                    )));
                 }
                 let bytes = std::fs::read(path).map_err(|error| Failure::at(path, error))?;
                 let picture = decode(&bytes).map_err(|error| Failure::at(path, error.0))?;

@@ -71,8 +71,15 @@ fn list(package: &Package) {
             .map(|dim| match *dim {
                 ExtentRef::Fixed(n) => n.to_string(),
                 ExtentRef::Scaled { index, scale } => {
-                    let name = package.extents.get(index as usize).map_or("?", |it| &it.name);
-                    if scale == 1 { name.to_string() } else { format!("{scale}*{name}") }
+                    let name = package
+                        .extents
+                        .get(index as usize)
+                        .map_or("?", |it| &it.name);
+                    if scale == 1 {
+                        name.to_string()
+                    } else {
+                        format!("{scale}*{name}")
+                    }
                 }
             })
             .collect();
@@ -82,13 +89,20 @@ fn list(package: &Package) {
             Role::Output => "output",
             Role::State => "state",
         };
-        println!("{role}\t{}\t{}\t[{}]", tensor.name, tensor.dtype, sizes.join(", "));
+        println!(
+            "{role}\t{}\t{}\t[{}]",
+            tensor.name,
+            tensor.dtype,
+            sizes.join(", ")
+        );
     }
 }
 
 fn tensor<'a>(package: &'a Package, name: &str) -> Result<&'a Tensor, Failure> {
     package.tensor(name).ok_or_else(|| {
-        Failure::new(format!("the package has no tensor `{name}`; --list names them all"))
+        Failure::new(format!(
+            "the package has no tensor `{name}`; --list names them all"
+        ))
     })
 }
 
@@ -166,7 +180,10 @@ fn write_inputs(executor: &mut Executor, package: &Package, path: &Path) -> Resu
             DType::I32 => executor.write(name, &tensors::read_i32(&mut file, name)?)?,
             DType::F32 => executor.write(name, &tensors::read_f32(&mut file, name)?)?,
             DType::Bf16 => {
-                return Err(Failure::at(path, format!("`{name}` is a bf16 input; none is known")));
+                return Err(Failure::at(
+                    path,
+                    format!("`{name}` is a bf16 input; none is known"),
+                ));
             }
         }
     }

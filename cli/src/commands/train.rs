@@ -9,6 +9,7 @@ use mm1_runtime::data::Pipeline;
 use mm1_runtime::evaluate;
 use mm1_runtime::executor::Executor;
 use mm1_runtime::metrics::Metrics;
+use mm1_runtime::rundir::RunDir;
 use mm1_runtime::train::{Ending, Run, State, split_threads, train};
 
 use super::print_table;
@@ -29,7 +30,10 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let model = load_model(&args.model.model, &args.model.sets)?;
     let mut config = train_config(&model)?;
     let data = data_config(&model)?;
-    let directory = args.run_dir.clone().unwrap_or_else(|| default_run_dir(&model));
+    let directory = args
+        .run_dir
+        .clone()
+        .unwrap_or_else(|| default_run_dir(&model));
     let lock = RunDir::open(&directory)?;
     let resume = Resume::choose(&args.resume, &directory)?;
     let tokenizer = tokenizer(&model, &data, &directory)?;
@@ -51,7 +55,10 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let side = package.model.resolution as usize;
     let held_out = evaluate::open(&data, &tokenizer, side, config.evaluation.examples)?;
     let mut executor = Executor::new(package, kernels)?;
-    let store = Store::new(directory.join(CHECKPOINTS), model.train.keep_checkpoints as usize);
+    let store = Store::new(
+        directory.join(CHECKPOINTS),
+        model.train.keep_checkpoints as usize,
+    );
     let state = begin(&model, resume, &store, &mut executor, &pipeline)?;
     // Only now, when nothing is left that could refuse the run.
     write(&directory.join(TOKENIZER), tokenizer.json())?;
@@ -144,7 +151,9 @@ fn state_of(snapshot: &Snapshot) -> Result<State, Failure> {
         map.insert("cursor".into(), snapshot.data.clone());
     }
     serde_json::from_value(value).map_err(|error| {
-        Failure::new(format!("the checkpoint's counters are of another version: {error}"))
+        Failure::new(format!(
+            "the checkpoint's counters are of another version: {error}"
+        ))
     })
 }
 

@@ -110,8 +110,7 @@ impl Packer {
     /// False where the batch has no room for it.
     fn put(&mut self, example: &Example) -> bool {
         let images = usize::from(!example.pixels.is_empty());
-        let length =
-            2 + images * self.image_tokens + example.prompt.len() + example.text.len();
+        let length = 2 + images * self.image_tokens + example.prompt.len() + example.text.len();
         if length > self.length || self.batch.image_count + images > self.max_images {
             return false;
         }

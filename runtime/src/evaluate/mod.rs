@@ -204,7 +204,9 @@ fn scores(
                 ("all", scene.all),
             ]
         });
-        scene.chain(score.class.map(|class| ("class", class))).collect()
+        scene
+            .chain(score.class.map(|class| ("class", class)))
+            .collect()
     };
     let majority = named(majority);
     let blind = blind.map(named);
@@ -251,7 +253,13 @@ pub fn table(results: &[Evaluated]) -> (Vec<String>, Vec<Vec<String>>) {
         if let Some(loss) = result.loss {
             let examples = result.answers.len().to_string();
             let loss = format!("{loss:.4}");
-            rows.push(vec![format!("{source}: loss"), examples, loss, "–".into(), "–".into()]);
+            rows.push(vec![
+                format!("{source}: loss"),
+                examples,
+                loss,
+                "–".into(),
+                "–".into(),
+            ]);
         }
         for score in &result.scores {
             rows.push(vec![
@@ -312,7 +320,10 @@ mod tests {
             let mut sorted = out.clone();
             sorted.sort_unstable();
             assert_eq!(sorted, (0..order.len()).collect::<Vec<_>>());
-            assert!(out.iter().enumerate().all(|(i, &j)| i != j), "{order:?} {out:?}");
+            assert!(
+                out.iter().enumerate().all(|(i, &j)| i != j),
+                "{order:?} {out:?}"
+            );
         }
         assert_eq!(derangement(&[1, 2, 0]), [1, 2, 0]);
     }

@@ -26,11 +26,16 @@ pub fn parse_prompt(prompt: &str) -> Result<Vec<PromptPart>, RunError> {
         push_text(&mut parts, &rest[..at]);
         let inside = &rest[at + OPEN.len()..];
         let end = inside.find('>').ok_or_else(|| {
-            RunError::Invalid(format!("`{}` in the prompt has no closing `>`", &rest[at..]))
+            RunError::Invalid(format!(
+                "`{}` in the prompt has no closing `>`",
+                &rest[at..]
+            ))
         })?;
         let file = inside[..end].trim();
         if file.is_empty() {
-            return Err(RunError::Invalid("`<image:>` in the prompt names no file".into()));
+            return Err(RunError::Invalid(
+                "`<image:>` in the prompt names no file".into(),
+            ));
         }
         parts.push(PromptPart::Image(PathBuf::from(file)));
         rest = &inside[end + 1..];
@@ -66,9 +71,17 @@ mod tests {
         );
         assert_eq!(
             parse_prompt("one: <image:a b.png><image: ../c.jpg >two").expect("legal"),
-            [text("one:"), image("a b.png"), image("../c.jpg"), text("two")]
+            [
+                text("one:"),
+                image("a b.png"),
+                image("../c.jpg"),
+                text("two")
+            ]
         );
-        assert_eq!(parse_prompt("a < b > c").expect("legal"), [text("a < b > c")]);
+        assert_eq!(
+            parse_prompt("a < b > c").expect("legal"),
+            [text("a < b > c")]
+        );
         assert_eq!(parse_prompt("  ").expect("legal"), []);
     }
 

@@ -143,7 +143,10 @@ fn row(out: &mut String, tag: &str, cells: &[String]) {
 /// # Errors
 /// Where a file cannot be written.
 pub fn write_report(directory: &Path, report: &Report) -> Result<(), RunError> {
-    for (name, text) in [("loss.svg", &report.curve), ("report.html", &report.to_html())] {
+    for (name, text) in [
+        ("loss.svg", &report.curve),
+        ("report.html", &report.to_html()),
+    ] {
         let path = directory.join(name);
         std::fs::write(&path, text).map_err(|source| RunError::io(&path, source))?;
     }
@@ -196,7 +199,10 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} is missing");
         }
-        assert!(!html.contains("http://") || html.matches("http://").count() == 1, "only the SVG namespace");
+        assert!(
+            !html.contains("http://") || html.matches("http://").count() == 1,
+            "only the SVG namespace"
+        );
     }
 
     #[test]

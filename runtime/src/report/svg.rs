@@ -178,7 +178,11 @@ impl Axis {
         let decimals = (-self.step.log10()).ceil().clamp(0.0, 9.0) as usize;
         let text = format!("{tick:.decimals$}");
         // −0 would be printed where the first tick is a rounded zero.
-        match text.trim_start_matches('-').bytes().all(|b| matches!(b, b'0' | b'.')) {
+        match text
+            .trim_start_matches('-')
+            .bytes()
+            .all(|b| matches!(b, b'0' | b'.'))
+        {
             true => text.trim_start_matches('-').to_string(),
             false => text,
         }
@@ -245,7 +249,9 @@ pub(crate) mod tests {
 
     #[test]
     fn charts_are_well_formed() {
-        let falling: Vec<_> = (1..100).map(|i| (f64::from(i), 5.0 / f64::from(i))).collect();
+        let falling: Vec<_> = (1..100)
+            .map(|i| (f64::from(i), 5.0 / f64::from(i)))
+            .collect();
         for points in [
             &falling[..],
             &[],
@@ -280,8 +286,17 @@ pub(crate) mod tests {
 
     #[test]
     fn a_break_splits_the_line() {
-        let svg = chart(&[(0.0, 1.0), (1.0, 1.5), (2.0, f64::NAN), (3.0, 1.0), (4.0, 2.0)]);
-        let line = svg.lines().find(|l| l.contains("class=\"line s0\"")).expect("a curve");
+        let svg = chart(&[
+            (0.0, 1.0),
+            (1.0, 1.5),
+            (2.0, f64::NAN),
+            (3.0, 1.0),
+            (4.0, 2.0),
+        ]);
+        let line = svg
+            .lines()
+            .find(|l| l.contains("class=\"line s0\""))
+            .expect("a curve");
         assert_eq!(line.matches('M').count(), 2);
     }
 }

@@ -115,8 +115,14 @@ pub fn report(
         }
         fact("unreadable samples", step.bad_samples.to_string());
         fact("skipped steps", step.skipped_steps.to_string());
-        fact("time per step", format!("{:.0} ms", step.step_seconds * 1e3));
-        fact("tokens per second", format!("{:.0}", step.tokens_per_second));
+        fact(
+            "time per step",
+            format!("{:.0} ms", step.step_seconds * 1e3),
+        );
+        fact(
+            "tokens per second",
+            format!("{:.0}", step.tokens_per_second),
+        );
         fact("memory", format!("{:.2} GiB", step.memory_gib));
     }
     page
@@ -149,5 +155,7 @@ fn curves(records: &[Record]) -> Vec<Series> {
             }
         }
     }
-    std::iter::once(training).chain(held_out.into_values()).collect()
+    std::iter::once(training)
+        .chain(held_out.into_values())
+        .collect()
 }

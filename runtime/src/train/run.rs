@@ -108,8 +108,13 @@ pub fn train<E: Engine>(
     mut run: Run<'_, E>,
     mut state: State,
 ) -> Result<Ending, RunError> {
-    run.engine.require(&["accumulate", "gradient_norm", "apply"])?;
-    let ahead = if config.load_ahead { config.micro_batches } else { 0 };
+    run.engine
+        .require(&["accumulate", "gradient_norm", "apply"])?;
+    let ahead = if config.load_ahead {
+        config.micro_batches
+    } else {
+        0
+    };
     let mut loader = Loader::new(Arc::clone(&run.pipeline), state.cursor.clone(), ahead)?;
     let mut progress = Progress::new(config.steps);
     let mut window = Window::default();
@@ -117,7 +122,10 @@ pub fn train<E: Engine>(
     while state.step < config.steps {
         if (run.stop)() {
             (run.save)(run.engine, &state)?;
-            progress.message(&format!("stopped after step {}; checkpoint written", state.step));
+            progress.message(&format!(
+                "stopped after step {}; checkpoint written",
+                state.step
+            ));
             write_report(
                 &run.directory,
                 &report(&facts, config, run.metrics.records(), &[], &[]),
@@ -133,9 +141,12 @@ pub fn train<E: Engine>(
         state.advance(&batches, cursor, outcome.skipped);
         window.add(&batches, begin.elapsed());
         if outcome.skipped && state.skipped_in_row > config.nonfinite_limit {
-            let place = run.engine.nonfinite_gradient().map_or_else(String::new, |name| {
-                format!("; the first gradient that is not finite is that of `{name}`")
-            });
+            let place = run
+                .engine
+                .nonfinite_gradient()
+                .map_or_else(String::new, |name| {
+                    format!("; the first gradient that is not finite is that of `{name}`")
+                });
             return Err(RunError::Diverged(format!(
                 "the loss or its gradient was not finite in {} steps in a row, more than \
                  `nonfinite_limit` allows (step {}: loss {}, gradient norm {}){place}",

@@ -90,7 +90,9 @@ impl Engine for Toy {
         match program {
             "accumulate" => {
                 let mut loss = 0.0;
-                let pairs = self.inputs["loss_targets"].iter().zip(&self.inputs["loss_weights"]);
+                let pairs = self.inputs["loss_targets"]
+                    .iter()
+                    .zip(&self.inputs["loss_weights"]);
                 for (&target, &weight) in pairs {
                     let error = self.p - f64::from(target) / 100.0;
                     loss += f64::from(weight) * error * error;
@@ -212,7 +214,9 @@ fn pipeline() -> Arc<Pipeline> {
 #[test]
 fn a_step_is_what_it_is_on_paper() {
     let mut toy = Toy::new();
-    let outcome = optimizer().step(&mut toy, 1, 1, &[batch(&[100, 300], 1.0)]).unwrap();
+    let outcome = optimizer()
+        .step(&mut toy, 1, 1, &[batch(&[100, 300], 1.0)])
+        .unwrap();
     // p = 10: errors 9 and 7, mean square 65, gradient 2·8 = 16, clipped to 1.
     assert!((outcome.loss - 65.0).abs() < 1e-4);
     assert!((outcome.gradient_norm - 16.0).abs() < 1e-4);
@@ -221,7 +225,9 @@ fn a_step_is_what_it_is_on_paper() {
     assert!((toy.p - (10.0 - 0.05 - 0.005)).abs() < 1e-6, "{}", toy.p);
     assert!((toy.scalar("bias_correction1") - 0.1).abs() < 1e-7);
     assert!((toy.scalar("bias_correction2") - 0.05).abs() < 1e-7);
-    optimizer().step(&mut toy, 4, 3, &[batch(&[100], 1.0)]).unwrap();
+    optimizer()
+        .step(&mut toy, 4, 3, &[batch(&[100], 1.0)])
+        .unwrap();
     assert!((toy.scalar("bias_correction1") - (1.0 - 0.729)).abs() < 1e-7);
 }
 
@@ -232,7 +238,9 @@ fn accumulation_equals_one_large_batch() {
         clip_norm: 0.0,
         ..optimizer()
     };
-    let one = loose.step(&mut whole, 1, 1, &[batch(&[0, 100, 200, 900], 0.5)]).unwrap();
+    let one = loose
+        .step(&mut whole, 1, 1, &[batch(&[0, 100, 200, 900], 0.5)])
+        .unwrap();
     let split = [batch(&[0], 0.5), batch(&[100, 200, 900], 0.5)];
     let two = loose.step(&mut parts, 1, 1, &split).unwrap();
     assert!((one.loss - two.loss).abs() < 1e-4);
@@ -244,7 +252,9 @@ fn accumulation_equals_one_large_batch() {
 
 #[test]
 fn a_step_without_text_is_an_error() {
-    let error = optimizer().step(&mut Toy::new(), 5, 5, &[batch(&[], 1.0)]).unwrap_err();
+    let error = optimizer()
+        .step(&mut Toy::new(), 5, 5, &[batch(&[], 1.0)])
+        .unwrap_err();
     assert!(error.to_string().contains("step 5"));
 }
 
@@ -310,8 +320,7 @@ fn resumed_equals_uninterrupted() {
     assert_eq!(ending.unwrap(), Ending::Stopped(5));
     let (state, p) = saved.last().unwrap();
     assert_eq!(state.step, 5);
-    let state: State =
-        serde_json::from_value(serde_json::to_value(state).unwrap()).unwrap();
+    let state: State = serde_json::from_value(serde_json::to_value(state).unwrap()).unwrap();
     let mut second = Toy::new();
     second.p = *p;
     let (ending, saved) = go(&mut second, state, parts.path(), &|| false, true);
@@ -340,6 +349,9 @@ fn steps_that_are_not_finite_are_skipped_up_to_the_limit() {
     let p = toy.p;
     let (ending, _) = go(&mut toy, start, directory.path(), &|| false, false);
     let error = ending.unwrap_err().to_string();
-    assert!(error.contains("3 steps in a row") && error.contains("`p`"), "{error}");
+    assert!(
+        error.contains("3 steps in a row") && error.contains("`p`"),
+        "{error}"
+    );
     assert_eq!(toy.p, p, "no update was made");
 }
