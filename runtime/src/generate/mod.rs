@@ -5,6 +5,8 @@
 //! padding: its cache row is −1, so nothing of it is kept.
 
 mod prompt;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::{Engine, EngineExt, RunError};
 
