@@ -3,7 +3,15 @@
 //! Values flow one way: `Model` → [`graph::Graph`] → derivative → passes → [`kernel::Kernel`]s →
 //! [`loops::Function`]s → machine code → `mm1_package::Package`. docs/architecture.md tells the story.
 pub mod autodiff;
+pub mod build;
+pub mod codegen;
+pub mod compile;
 pub mod fuse;
 pub mod graph;
+pub mod interpret;
 pub mod kernel;
 pub mod loops;
+pub mod lower;
+pub mod passes;
+pub mod plan;
+pub mod target;

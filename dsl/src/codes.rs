@@ -126,6 +126,10 @@ codes! {
         "An encoder takes `pixels` and gives `features`, a connector takes `features` and gives `tokens`, a decoder takes `x`, `positions`, `segment_begin` and gives `x`.";
     LAW_EXTRAPOLATED = 50, "learning-rate law used outside its range",
         "The law was fitted on 9 M to 1.2 B parameters and used up to 30 B, with batches of 512 sequences; outside it is a guess.";
+    SHAPE = 60, "tensors do not fit",
+        "The operands of a node have sizes that its operation cannot combine.";
+    PATTERN_MATCHES_NOTHING = 61, "pattern matches no parameter",
+        "A pattern of `freeze`, `no_decay` or `lr_scale` names no parameter of this model; `mm1c summary` lists the names.";
 }
 
 /// The row of `code`, if there is one.

@@ -37,6 +37,10 @@ pub struct Merged {
     pub layers: Vec<(u32, Layer)>,
     /// Start of the first file.
     pub start: Option<Span>,
+    /// Sections whose `variant` names no preset.
+    pub unknown_presets: Vec<&'static str>,
+    /// Whether every file was read to its end.
+    pub complete: bool,
 }
 
 impl Merged {
@@ -58,6 +62,10 @@ pub fn merge(
     let mut merged = Merged::default();
     let mut layers: Vec<Table> = Vec::new();
     read_chain(loader, sources, path, &mut layers, &mut merged, diagnostics);
+    // A number too large for 64 bits or a date leaves the rest of its file readable.
+    merged.complete = diagnostics
+        .iter()
+        .all(|found| found.code == codes::OUT_OF_RANGE || found.code == codes::WRONG_TYPE);
     // The root ancestor comes first.
     layers.reverse();
     let files = layers.len();
@@ -121,7 +129,7 @@ fn read_chain(
         let text = match loader.read(&path, named) {
             Ok(text) => text,
             Err(diagnostic) => {
-                diagnostics.push(diagnostic);
+                diagnostics.push(*diagnostic);
                 return;
             }
         };
@@ -149,7 +157,7 @@ fn read_chain(
         };
         let target = Loader::join(&path, parent);
         if let Err(diagnostic) = loader.check_inside(parent, &target, Some(span)) {
-            diagnostics.push(diagnostic);
+            diagnostics.push(*diagnostic);
             return;
         }
         path = target;
@@ -183,7 +191,7 @@ fn parse_set(
     } else {
         format!("{} = {value}", key.trim())
     };
-    let source = sources.add("<--set>", text.as_str());
+    let source = sources.add("--set", text.as_str());
     let (table, found) = tree::parse(source, &text);
     if !found.is_empty() || text.contains('\n') {
         diagnostics.extend(found);

@@ -27,13 +27,14 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
     let fail =
         |list: Vec<Diagnostic>, sources: Sources| Err(Diagnostics { list, sources }.sorted());
 
-    // A file that cannot be read, or not wholly, would only give errors that follow from it.
-    if !diagnostics.is_empty() {
+    // A file that is read only in part would give errors that follow from it.
+    if !merged.complete {
         return fail(diagnostics, library.sources);
     }
     let resolved = validate::validate(&merged, &loader, &mut library, &mut diagnostics);
     checks::check(&resolved, &library.sources, &mut diagnostics);
     if !diagnostics.is_empty() {
+        lower::check_components(&resolved, &library, &mut diagnostics);
         return fail(diagnostics, library.sources);
     }
     let sources = library.sources.clone();

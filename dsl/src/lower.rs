@@ -5,13 +5,13 @@ use indexmap::IndexMap;
 use crate::codes;
 use crate::component::{Argument, Instance, Library};
 use crate::diagnostic::Diagnostic;
+use crate::keys::find;
 use crate::model::{
     ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit, Model,
     Precision, Source, Train, Vision,
 };
 use crate::nearest::quoted_list;
 use crate::resolved::{Resolved, split_path};
-use crate::span::Span;
 
 /// Builds the model. Call it with complete keys only: a key that is missing after validation
 /// without errors does not apply, and reads as zero or empty.
@@ -30,40 +30,17 @@ pub fn lower(resolved: Resolved, library: Library) -> Result<Model, Vec<Diagnost
         .then(|| keys.data());
 
     let mut diagnostics = Vec::new();
-    let mut place =
-        |call: &ComponentCall, prefix: &str, inputs: &[&str], output: &str, key: &str| {
-            let span = resolved.assigned(key);
-            match library.instantiate_call(call, prefix) {
-                Ok(instance) => {
-                    diagnostics.extend(interface(&library, &instance, call, inputs, output, span))
-                }
-                Err(found) => diagnostics.extend(found),
-            }
-        };
-    if let Some(vision) = &vision {
-        place(
-            &vision.encoder.call,
-            "encoder",
-            &["pixels"],
-            "features",
-            "encoder.arch",
-        );
-        place(
-            &vision.connector.call,
-            "connector",
-            &["features"],
-            "tokens",
-            "connector.kind",
-        );
+    for (call, part) in calls(vision.as_ref(), &decoder) {
+        let missing = part.missing(&resolved, &library, call);
+        if !missing.is_empty() {
+            diagnostics.extend(missing);
+            continue;
+        }
+        match library.instantiate_call(call, part.prefix) {
+            Ok(instance) => diagnostics.extend(part.check(&resolved, &library, &instance, call)),
+            Err(found) => diagnostics.extend(found),
+        }
     }
-    let decoder_inputs = ["x", "positions", "segment_begin"];
-    place(
-        &decoder.call,
-        "decoder",
-        &decoder_inputs,
-        "x",
-        "decoder.arch",
-    );
 
     let mut warnings = Vec::new();
     let mut train = keys.train();
@@ -105,40 +82,150 @@ pub fn lower(resolved: Resolved, library: Library) -> Result<Model, Vec<Diagnost
     })
 }
 
-/// Inputs and outputs that the place of a component wants.
-fn interface(
-    library: &Library,
-    instance: &Instance,
-    call: &ComponentCall,
-    inputs: &[&str],
-    output: &str,
-    span: Option<Span>,
-) -> Option<Diagnostic> {
-    let found: Vec<&str> = instance
-        .inputs
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if found == inputs && instance.outputs.contains_key(output) {
-        return None;
+/// Adds what the components say of a model that has errors already: only calls with all their
+/// arguments are tried, and a place that has a message gets no second one.
+pub fn check_components(resolved: &Resolved, library: &Library, diagnostics: &mut Vec<Diagnostic>) {
+    let keys = Reader { resolved };
+    let vision = resolved.vision.then(|| keys.vision(library));
+    let decoder = keys.decoder(library);
+    for (call, part) in calls(vision.as_ref(), &decoder) {
+        let Some(file) = library.get(&call.component) else {
+            continue;
+        };
+        let is_complete =
+            file.parameters
+                .keys()
+                .all(|parameter| match call.arguments.get(parameter) {
+                    // A size whose key is missing or wrong reads as 0.
+                    Some(Argument::Int(0)) => matches!(parameter.as_str(), "prefix_tokens"),
+                    Some(Argument::Text(text)) => !text.is_empty(),
+                    other => other.is_some(),
+                });
+        if !is_complete {
+            diagnostics.extend(part.missing(resolved, library, call));
+            continue;
+        }
+        for found in library
+            .instantiate_call(call, part.prefix)
+            .err()
+            .unwrap_or_default()
+        {
+            let place = found.primary.as_ref().map(|label| label.span);
+            let known = diagnostics
+                .iter()
+                .any(|earlier| earlier.primary.as_ref().map(|label| label.span) == place);
+            if !known {
+                diagnostics.push(found);
+            }
+        }
     }
-    let file = library.get(&call.component).map(|file| file.span);
-    let outputs = quoted_list(instance.outputs.keys().map(String::as_str));
-    Some(
-        Diagnostic::error(
-            codes::WRONG_INTERFACE,
-            format!("component `{}` does not fit here", call.component),
+}
+
+/// A place for a component: what it takes and gives there.
+struct Part {
+    prefix: &'static str,
+    inputs: &'static [&'static str],
+    output: &'static str,
+    key: &'static str,
+}
+
+/// The component calls of a model.
+fn calls<'a>(vision: Option<&'a Vision>, decoder: &'a Decoder) -> Vec<(&'a ComponentCall, Part)> {
+    let mut calls = Vec::new();
+    if let Some(vision) = vision {
+        let encoder = Part {
+            prefix: "encoder",
+            inputs: &["pixels"],
+            output: "features",
+            key: "encoder.arch",
+        };
+        let connector = Part {
+            prefix: "connector",
+            inputs: &["features"],
+            output: "tokens",
+            key: "connector.kind",
+        };
+        calls.push((&vision.encoder.call, encoder));
+        calls.push((&vision.connector.call, connector));
+    }
+    let part = Part {
+        prefix: "decoder",
+        inputs: &["x", "positions", "segment_begin"],
+        output: "x",
+        key: "decoder.arch",
+    };
+    calls.push((&decoder.call, part));
+    calls
+}
+
+impl Part {
+    /// Parameters of a project component that no key gives and whose absence no other check reports.
+    fn missing(
+        &self,
+        resolved: &Resolved,
+        library: &Library,
+        call: &ComponentCall,
+    ) -> Vec<Diagnostic> {
+        let Some(file) = library
+            .get(&call.component)
+            .filter(|file| file.name.ends_with(".toml"))
+        else {
+            return Vec::new();
+        };
+        let is_silent =
+            |name: &str| find(&[self.prefix, name]).is_none_or(|row| row.when.is_some());
+        let absent = |name: &str| !call.arguments.contains_key(name);
+        file.parameters
+            .iter()
+            .filter(|(name, _)| absent(name) && is_silent(name))
+            .map(|(name, declared)| {
+                Diagnostic::error(
+                    codes::MISSING_KEY,
+                    format!("`{}.{name}` is missing", self.prefix),
+                )
+                .at(resolved.assigned(self.key), "this component wants it")
+                .with(*declared, "declared here")
+            })
+            .collect()
+    }
+
+    fn check(
+        &self,
+        resolved: &Resolved,
+        library: &Library,
+        instance: &Instance,
+        call: &ComponentCall,
+    ) -> Option<Diagnostic> {
+        let found: Vec<&str> = instance
+            .inputs
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if found == self.inputs && instance.outputs.contains_key(self.output) {
+            return None;
+        }
+        let file = library.get(&call.component).map(|file| file.span);
+        let outputs = quoted_list(instance.outputs.keys().map(String::as_str));
+        Some(
+            Diagnostic::error(
+                codes::WRONG_INTERFACE,
+                format!(
+                    "component `{}` does not fit as {}",
+                    call.component, self.prefix
+                ),
+            )
+            .at(resolved.assigned(self.key).or(file), "")
+            .note(format!(
+                "wanted: inputs {}, output `{}`",
+                quoted_list(self.inputs.iter().copied()),
+                self.output
+            ))
+            .note(format!(
+                "it has: inputs {}, outputs {outputs}",
+                quoted_list(found)
+            )),
         )
-        .at(span.or(file), "")
-        .note(format!(
-            "wanted: inputs {}, output `{output}`",
-            quoted_list(inputs.iter().copied())
-        ))
-        .note(format!(
-            "it has: inputs {}, outputs {outputs}",
-            quoted_list(found)
-        )),
-    )
+    }
 }
 
 /// The learning-rate law of the paper, eta = exp(-0.4214 ln N - 0.5535).

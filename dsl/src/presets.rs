@@ -72,6 +72,7 @@ pub(crate) fn fill(sources: &mut Sources, merged: &mut Merged, diagnostics: &mut
             .swap_remove(&chosen)
             .map(|entry| entry.value.kind)
         else {
+            merged.unknown_presets.push(section);
             diagnostics.push(
                 Diagnostic::error(
                     codes::UNKNOWN_PRESET,

@@ -25,6 +25,7 @@ pub fn validate(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Resolved {
     let mut validator = Validator {
+        unreadable: diagnostics.len(),
         merged,
         loader,
         library,
@@ -53,13 +54,21 @@ struct Validator<'a> {
     library: &'a mut Library,
     diagnostics: &'a mut Vec<Diagnostic>,
     resolved: Resolved,
+    /// Number of findings from before.
+    unreadable: usize,
     /// Keys that are written but wrong: no second message for them.
     failed: Vec<String>,
 }
 
 impl Validator<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        // A value that could not be read has its message already.
+        let known = self.diagnostics[..self.unreadable]
+            .iter()
+            .any(|earlier| earlier.primary.is_some() && earlier.primary == diagnostic.primary);
+        if !known {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     fn has_section(&self, section: &str) -> bool {
@@ -318,6 +327,23 @@ impl Validator<'_> {
                     (None, KeyKind::FloatOr { name, .. }) if value.text() == Some(name) => {
                         Ok(Argument::Text(name.to_string()))
                     }
+                    (None, KeyKind::FloatOr { name, .. }) if value.text().is_some() => {
+                        Err(Box::new(
+                            Diagnostic::error(
+                                codes::UNKNOWN_VALUE,
+                                format!(
+                                    "unknown value `{}` for `{path}`",
+                                    value.text().unwrap_or_default()
+                                ),
+                            )
+                            .at(value.span, "")
+                            .note(format!("it is {}", row.type_text()))
+                            .help(did_you_mean(&nearest(
+                                value.text().unwrap_or_default(),
+                                [name],
+                            ))),
+                        ))
+                    }
                     _ => Err(wrong_type()),
                 }
             }
@@ -408,9 +434,7 @@ impl Validator<'_> {
         let path = match self.merged.layer(span.source) {
             Some(Layer::File(file)) => {
                 let joined = Loader::join(file, text);
-                self.loader
-                    .check_inside(text, &joined, Some(span))
-                    .map_err(Box::new)?;
+                self.loader.check_inside(text, &joined, Some(span))?;
                 joined
             }
             _ => std::path::PathBuf::from(text),
@@ -501,12 +525,17 @@ impl Validator<'_> {
             }
         }
         if let Some(entry) = self.merged.table.get("data") {
-            let sources = self
+            // Sources that are no table are reported as such.
+            let is_empty = match self
                 .merged
                 .table
                 .at("data.sources")
-                .and_then(|entry| entry.value.table());
-            if sources.is_none_or(|table| table.entries.is_empty()) {
+                .map(|entry| &entry.value)
+            {
+                Some(value) => value.table().is_some_and(|table| table.entries.is_empty()),
+                None => true,
+            };
+            if is_empty {
                 self.report(
                     Diagnostic::error(codes::INCOMPLETE, "`[data]` has no source")
                         .at(entry.key, "")
@@ -615,6 +644,10 @@ impl Validator<'_> {
     }
 
     fn missing(&mut self, row: &Key, path: &str, segments: &[&str]) {
+        let section = segments.first().copied().unwrap_or_default();
+        if self.merged.unknown_presets.contains(&section) && presets::governs(segments) {
+            return;
+        }
         // Marked at the innermost table that is written.
         let parents = &segments[..segments.len() - 1];
         let place = (1..=parents.len())
@@ -629,7 +662,6 @@ impl Validator<'_> {
                 row.type_text(),
                 first_lower(row.doc)
             ));
-        let section = segments.first().copied().unwrap_or_default();
         if presets::governs(segments) && self.resolved.get(&format!("{section}.variant")).is_none()
         {
             diagnostic = diagnostic.help(format!("or choose a preset with `{section}.variant`"));

@@ -101,7 +101,7 @@ impl Emitter<'_> {
             build,
             value,
             &[axes.b, axes.i, axes.g, axes.r, along],
-            |view| shape.split_heads(view),
+            &|view| shape.split_heads(view),
         )
     }
 
@@ -113,7 +113,7 @@ impl Emitter<'_> {
         value: Value,
         along: AxisId,
     ) -> Result<ExprId, String> {
-        self.load(build, value, &[axes.b, axes.j, axes.g, along], Some)
+        self.load(build, value, &[axes.b, axes.j, axes.g, along], &Some)
     }
 
     fn window(
@@ -126,7 +126,7 @@ impl Emitter<'_> {
     ) -> Result<Option<Window>, String> {
         let mut loads = Vec::new();
         for range in ranges {
-            loads.push(self.load(build, *range, &[axes.b, axes.i], Some)?);
+            loads.push(self.load(build, *range, &[axes.b, axes.i], &Some)?);
         }
         let mut loads = loads.into_iter();
         let begin = if begin { loads.next() } else { None };
@@ -278,8 +278,8 @@ impl Emitter<'_> {
             build.axis(Dim::Fixed(shape.width), false),
         ];
         let [b, h, i, d] = axes;
-        let left = self.load(&mut build, dout, &[b, i, h, d], Some)?;
-        let right = self.load(&mut build, out, &[b, i, h, d], Some)?;
+        let left = self.load(&mut build, dout, &[b, i, h, d], &Some)?;
+        let right = self.load(&mut build, out, &[b, i, h, d], &Some)?;
         let value = build.binary(Binary::Mul, left, right);
         let stage = build.kernel.stage(
             &axes,
@@ -349,7 +349,9 @@ impl Emitter<'_> {
             let v_along = self.key_side(&mut build, &axes, *v, e)?;
             let dweights = contract(&mut build, dout_along, v_along, e);
             // p = exp(s·scale − lse), ds = p·(dp − δ)·scale.
-            let total = self.load(&mut build, *statistic, &rows, |view| shape.split_rows(view))?;
+            let total = self.load(&mut build, *statistic, &rows, &|view| {
+                shape.split_rows(view)
+            })?;
             let view = View::dense(&[
                 shape.batch_bound,
                 shape.groups,

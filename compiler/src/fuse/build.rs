@@ -79,7 +79,7 @@ impl Emitter<'_> {
         build: &mut Build,
         value: Value,
         axes: &[AxisId],
-        view: impl FnOnce(View) -> Option<View>,
+        view: &dyn Fn(View) -> Option<View>,
     ) -> Result<ExprId, String> {
         let graph = self.groups.graph;
         match self.groups.kinds[value.node.index()] {
@@ -93,12 +93,13 @@ impl Emitter<'_> {
                 let inner = self.load(build, graph.operands(value.node)[0], axes, view)?;
                 return Ok(build.kernel.expr(Expr::Round(inner)));
             }
+            Kind::Inline => return self.inline(build, value.node, axes, view),
             Kind::Source | Kind::View | Kind::Pointwise | Kind::Anchor => {}
         }
         let (base, read) = self.groups.resolve(value);
         if self.groups.kinds[base.node.index()] == Kind::ReadCast {
             let wanted = view(read).ok_or_else(|| self.unreadable(value))?;
-            return self.load(build, base, axes, |_| Some(wanted));
+            return self.load(build, base, axes, &|_| Some(wanted.clone()));
         }
         let wanted = view(read).ok_or_else(|| self.unreadable(value))?;
         let (key, place) = self
@@ -121,6 +122,35 @@ impl Emitter<'_> {
         }))
     }
 
+    /// Evaluates a pointwise node where its only reader folds it.
+    fn inline(
+        &self,
+        build: &mut Build,
+        id: NodeId,
+        axes: &[AxisId],
+        view: &dyn Fn(View) -> Option<View>,
+    ) -> Result<ExprId, String> {
+        let graph = self.groups.graph;
+        let node = graph.node(id);
+        let dims = graph.bounds(&node.types[0]);
+        let operands: Vec<ExprId> = graph
+            .operands(id)
+            .into_iter()
+            .map(|operand| self.load(build, operand, axes, &|read| view(read.broadcast(&dims))))
+            .collect::<Result<_, _>>()?;
+        let expr = match (&node.op, &operands[..]) {
+            (Op::Unary(function), [x]) => build.kernel.expr(Expr::Unary(*function, *x)),
+            (Op::Binary(function), [a, b]) => build.kernel.expr(Expr::Binary(*function, *a, *b)),
+            (Op::Cast, [x]) => *x,
+            (op, _) => return Err(format!("{op:?} is not evaluated where it is read")),
+        };
+        Ok(if node.types[0].dtype == DType::Bf16 {
+            build.kernel.expr(Expr::Round(expr))
+        } else {
+            expr
+        })
+    }
+
     fn unreadable(&self, value: Value) -> String {
         format!(
             "no strides read `{}` in this order",
@@ -135,7 +165,7 @@ impl Emitter<'_> {
             return Ok(*expr);
         }
         let (axes, domain) = (build.axes.clone(), build.domain.clone());
-        self.load(build, value, &axes, |view| {
+        self.load(build, value, &axes, &|view| {
             view.broadcast(dims).reshape(&domain)
         })
     }
@@ -195,7 +225,7 @@ impl Emitter<'_> {
             // A copy walks its operand's sizes.
             Op::Reshape => {
                 let axes = build.axes.clone();
-                self.load(build, operands[0], &axes, Some)?
+                self.load(build, operands[0], &axes, &Some)?
             }
             Op::GatherRows => self.gather(build, &operands, &dims)?,
             op => return Err(format!("{op:?} is not pointwise")),
@@ -214,7 +244,7 @@ impl Emitter<'_> {
         dims: &[u64],
     ) -> Result<ExprId, String> {
         let (axes, domain) = (build.axes.clone(), build.domain.clone());
-        let row = self.load(build, operands[1], &axes, |view| {
+        let row = self.load(build, operands[1], &axes, &|view| {
             self.groups.row_view(&view, dims, &domain)
         })?;
         let (base, table) = self.groups.resolve(operands[0]);

@@ -199,7 +199,7 @@ impl Emitter<'_> {
         };
         let target = per_row(self, &mut build, targets)?;
         let weight = per_row(self, &mut build, weights)?;
-        let z_weight = self.load(&mut build, z_weight, &[], Some)?;
+        let z_weight = self.load(&mut build, z_weight, &[], &Some)?;
         let buffer = build.buffer(rows.logits, DType::F32, false);
         let at = |terms: Vec<(Coordinate, i64)>| Expr::Load {
             buffer,

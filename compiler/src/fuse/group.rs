@@ -28,6 +28,8 @@ pub enum Kind {
     ReadCast,
     /// One expression per element.
     Pointwise,
+    /// A pointwise node that only a reduction reads, evaluated there.
+    Inline,
     /// Has kernels of its own; may take an epilogue.
     Anchor,
 }
@@ -75,7 +77,7 @@ impl<'g> Groups<'g> {
             match groups.kinds[id.index()] {
                 Kind::Pointwise => groups.place(id),
                 Kind::Anchor => groups.start(id),
-                Kind::Source | Kind::Number | Kind::View | Kind::ReadCast => {}
+                Kind::Source | Kind::Number | Kind::View | Kind::ReadCast | Kind::Inline => {}
             }
         }
         groups
@@ -93,7 +95,7 @@ impl<'g> Groups<'g> {
         while let Some(node) = stack.pop() {
             for (user, _, _) in self.graph.users(node) {
                 match self.kinds[user.index()] {
-                    Kind::View | Kind::ReadCast => stack.push(user),
+                    Kind::View | Kind::ReadCast | Kind::Inline => stack.push(user),
                     _ => readers.extend(self.group_of[user.index()]),
                 }
             }
@@ -137,10 +139,33 @@ impl<'g> Groups<'g> {
                     Kind::Pointwise
                 }
             }
+            Op::Unary(_) | Op::Binary(_) if self.only_folded(id) => Kind::Inline,
             Op::Unary(_) | Op::Binary(_) | Op::GatherRows => Kind::Pointwise,
             _ => Kind::Anchor,
         };
         self.kinds[id.index()] = kind;
+    }
+
+    /// Whether a reduction is the only reader of a pointwise node whose operands are in memory.
+    fn only_folded(&self, id: NodeId) -> bool {
+        let folded = match self.graph.users(id)[..] {
+            [(user, _, _)] => matches!(self.graph.op(user), Op::Reduce { .. }),
+            _ => false,
+        };
+        folded
+            && self
+                .graph
+                .outputs
+                .iter()
+                .all(|output| output.value.node != id)
+            && self.graph.operands(id).iter().all(|operand| {
+                // A value that could take this node as its epilogue is better left to do so.
+                let base = self.resolve(*operand).0.node;
+                matches!(
+                    self.kinds[base.index()],
+                    Kind::Source | Kind::Number | Kind::Inline
+                ) || self.graph.users(base).len() > 1
+            })
     }
 
     fn view(&mut self, id: NodeId) -> Kind {
@@ -265,13 +290,18 @@ impl<'g> Groups<'g> {
         stretched.broadcast(dims).reshape(domain)
     }
 
-    /// Groups that a node reads.
+    /// Groups that a node reads, also through nodes that are evaluated where they are read.
     fn read_groups(&self, id: NodeId) -> Vec<usize> {
-        let operands = self.graph.operands(id);
-        operands
-            .iter()
-            .filter_map(|operand| self.group_of[self.resolve(*operand).0.node.index()])
-            .collect()
+        let mut groups = Vec::new();
+        let mut stack = self.graph.operands(id);
+        while let Some(operand) = stack.pop() {
+            let base = self.resolve(operand).0.node;
+            match self.kinds[base.index()] {
+                Kind::Inline | Kind::ReadCast => stack.extend(self.graph.operands(base)),
+                _ => groups.extend(self.group_of[base.index()]),
+            }
+        }
+        groups
     }
 
     /// No operand from outside depends on the group, also through other groups.

@@ -37,7 +37,7 @@ impl Emitter<'_> {
                       transposed: bool,
                       axes: &[_],
                       domain: &[u64]| {
-            this.load(build, value, axes, |view| {
+            this.load(build, value, axes, &|view| {
                 let mut order: Vec<usize> = (0..view.dims.len()).collect();
                 if transposed {
                     let last = order.len() - 1;

@@ -19,12 +19,12 @@ impl Emitter<'_> {
         let mut build = self.start_empty(group, if inverse { "_inverse" } else { "" });
         let mut axes: Vec<AxisId> = dims[..3].iter().map(|dim| build.axis(*dim, true)).collect();
         axes.push(build.axis(Dim::Fixed(half), true));
-        let row = self.load(&mut build, operands[2], &axes[..2], Some)?;
+        let row = self.load(&mut build, operands[2], &axes[..2], &Some)?;
         let part = |this: &Self, build: &mut super::build::Build, upper: u64| {
-            let x = this.load(build, operands[0], &axes, |view| {
+            let x = this.load(build, operands[0], &axes, &|view| {
                 Some(view.slice(3, upper * half, half))
             })?;
-            let plain = this.load(build, operands[1], &[axes[3], axes[3]], |view| {
+            let plain = this.load(build, operands[1], &[axes[3], axes[3]], &|view| {
                 let column = view.slice(1, upper * half, half);
                 Some(View {
                     offset: column.offset,
@@ -108,7 +108,7 @@ impl Emitter<'_> {
             build.axes = dims.iter().map(|dim| build.axis(*dim, true)).collect();
             build.domain = bounds;
             let axes = build.axes.clone();
-            let value = self.load(&mut build, part, &axes, Some)?;
+            let value = self.load(&mut build, part, &axes, &Some)?;
             let buffer = build.buffer(key, graph.ty(anchor.into()).dtype, true);
             let stores = vec![Store {
                 buffer,
@@ -164,10 +164,10 @@ impl Emitter<'_> {
         let mut build = self.start_empty(group, "");
         let row = build.axis(rows, false);
         let column = build.axis(table[1], true);
-        let index = self.load(&mut build, operands[1], &[row], |view| {
+        let index = self.load(&mut build, operands[1], &[row], &|view| {
             view.reshape(&[count])
         })?;
-        let value = self.load(&mut build, operands[0], &[row, column], |view| {
+        let value = self.load(&mut build, operands[0], &[row, column], &|view| {
             view.reshape(&[count, width])
         })?;
         let buffer = build.buffer(key, DType::F32, true);
@@ -209,8 +209,8 @@ impl Emitter<'_> {
         let strides = View::dense(&graph.bounds(graph.ty(operands[0]))).strides;
         let mut build = self.start_empty(group, "");
         let axes: Vec<AxisId> = dims.iter().map(|dim| build.axis(*dim, true)).collect();
-        let value = self.load(&mut build, operands[1], &axes, Some)?;
-        let row = self.load(&mut build, operands[2], &axes[..2], Some)?;
+        let value = self.load(&mut build, operands[1], &axes, &Some)?;
+        let row = self.load(&mut build, operands[2], &axes[..2], &Some)?;
         let mut terms: Vec<(Coordinate, i64)> = axes
             .iter()
             .zip(&strides)

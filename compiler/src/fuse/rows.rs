@@ -42,13 +42,13 @@ impl Emitter<'_> {
     /// Loads a value over the whole domain, stretched from the right.
     fn over_domain(&self, build: &mut Build, value: Value) -> Result<ExprId, String> {
         let (axes, domain) = (build.axes.clone(), build.domain.clone());
-        self.load(build, value, &axes, |view| Some(view.broadcast(&domain)))
+        self.load(build, value, &axes, &|view| Some(view.broadcast(&domain)))
     }
 
     /// Loads a per-row value over the domain without its last axis.
     fn over_rows(&self, build: &mut Build, value: Value) -> Result<ExprId, String> {
         let rows = build.axes[..build.axes.len() - 1].to_vec();
-        self.load(build, value, &rows, Some)
+        self.load(build, value, &rows, &Some)
     }
 
     /// Marks the last domain axis as one that each row walks by itself.
@@ -265,7 +265,7 @@ impl Emitter<'_> {
             };
             axes.push(axis);
         }
-        let value = self.load(&mut build, operands[0], &axes, Some)?;
+        let value = self.load(&mut build, operands[0], &axes, &Some)?;
         let monoid = match kind {
             ReduceKind::Sum => Monoid::Sum,
             ReduceKind::Max => Monoid::Max,
@@ -348,7 +348,7 @@ impl Emitter<'_> {
         window: [AxisId; 2],
         pad: i64,
     ) -> Result<ExprId, String> {
-        let plain = self.load(build, value, &axes, |view| view.reshape(dims))?;
+        let plain = self.load(build, value, &axes, &|view| view.reshape(dims))?;
         let Expr::Load {
             buffer,
             mut address,
@@ -467,7 +467,7 @@ impl Emitter<'_> {
             .iter()
             .map(|dim| build.axis(Dim::Fixed(*dim), true))
             .collect();
-        let value = self.load(&mut build, weight, &axes, |view| {
+        let value = self.load(&mut build, weight, &axes, &|view| {
             Some(view.transpose(&[1, 2, 0]))
         })?;
         let buffer = build.buffer(key, DType::F32, true);
@@ -505,7 +505,7 @@ impl Emitter<'_> {
             window,
             (kernel / 2) as i64,
         )?;
-        let dy = self.load(&mut build, operands[1], &axes, |view| view.reshape(&dims))?;
+        let dy = self.load(&mut build, operands[1], &axes, &|view| view.reshape(&dims))?;
         let value = build.binary(Binary::Mul, x, dy);
         let domain = [window[0], window[1], axes[0], axes[1], axes[2], axes[3]];
         let stage = build.kernel.stage(

@@ -282,7 +282,7 @@ fn escapes(groups: &Groups<'_>, index: usize, value: Value) -> bool {
                 continue;
             }
             match groups.kinds[user.index()] {
-                Kind::View | Kind::ReadCast => stack.push(user.into()),
+                Kind::View | Kind::ReadCast | Kind::Inline => stack.push(user.into()),
                 _ if groups.group_of[user.index()] == Some(index) => {}
                 _ => return true,
             }

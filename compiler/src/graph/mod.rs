@@ -27,6 +27,9 @@
 
 mod infer;
 mod op;
+pub mod table;
+pub mod text;
+pub mod verify;
 
 pub use infer::infer;
 pub use mm1_package::{DType, Extent, Init};

@@ -7,6 +7,18 @@ use super::{
     ValueId,
 };
 
+/// A loop whose body is being written.
+pub struct OpenLoop {
+    /// The loop variable.
+    pub variable: ValueId,
+    /// The carried values inside the body.
+    pub inside: Vec<ValueId>,
+    low: ValueId,
+    high: ValueId,
+    step: i64,
+    inits: Vec<ValueId>,
+}
+
 /// A function under construction.
 pub struct Builder {
     types: Vec<Type>,
@@ -200,6 +212,67 @@ impl Builder {
         self.op(Operation::Select(mask, a, b))
     }
 
+    /// Opens a loop that carries values; what follows is its body until [`Builder::end_loop`].
+    pub fn begin_loop(
+        &mut self,
+        low: ValueId,
+        high: ValueId,
+        step: i64,
+        inits: &[ValueId],
+    ) -> OpenLoop {
+        let variable = self.fresh(Type::Index);
+        let inside = inits
+            .iter()
+            .map(|init| self.fresh(self.ty(*init)))
+            .collect();
+        self.blocks.push(Vec::new());
+        OpenLoop {
+            variable,
+            inside,
+            low,
+            high,
+            step,
+            inits: inits.to_vec(),
+        }
+    }
+
+    /// Ends the innermost open loop, which must be this one; `next` are the carried values of
+    /// the next iteration. Returns the values after the last iteration.
+    pub fn end_loop(&mut self, open: OpenLoop, next: &[ValueId]) -> Vec<ValueId> {
+        assert_eq!(
+            next.len(),
+            open.inits.len(),
+            "a loop returns as many values as it carries"
+        );
+        let body = self.blocks.pop().expect("opened by `begin_loop`");
+        let results: Vec<ValueId> = open
+            .inits
+            .iter()
+            .map(|init| self.fresh(self.ty(*init)))
+            .collect();
+        let carried = open
+            .inits
+            .iter()
+            .zip(&open.inside)
+            .zip(next.iter().zip(&results))
+            .map(|((init, inside), (next, result))| Carried {
+                inside: *inside,
+                init: *init,
+                next: *next,
+                result: *result,
+            })
+            .collect();
+        self.push(Stmt::For {
+            variable: open.variable,
+            low: open.low,
+            high: open.high,
+            step: open.step,
+            carried,
+            body,
+        });
+        results
+    }
+
     /// A loop that carries values; `body` gets the variable and the carried values and returns
     /// the next ones. Returns the values after the last iteration.
     pub fn for_carried(
@@ -210,43 +283,9 @@ impl Builder {
         inits: &[ValueId],
         body: impl FnOnce(&mut Self, ValueId, &[ValueId]) -> Vec<ValueId>,
     ) -> Vec<ValueId> {
-        let variable = self.fresh(Type::Index);
-        let inside: Vec<ValueId> = inits
-            .iter()
-            .map(|init| self.fresh(self.ty(*init)))
-            .collect();
-        self.blocks.push(Vec::new());
-        let next = body(self, variable, &inside);
-        assert_eq!(
-            next.len(),
-            inits.len(),
-            "a loop returns as many values as it carries"
-        );
-        let body = self.blocks.pop().expect("pushed above");
-        let results: Vec<ValueId> = inits
-            .iter()
-            .map(|init| self.fresh(self.ty(*init)))
-            .collect();
-        let carried = inits
-            .iter()
-            .zip(&inside)
-            .zip(next.iter().zip(&results))
-            .map(|((init, inside), (next, result))| Carried {
-                inside: *inside,
-                init: *init,
-                next: *next,
-                result: *result,
-            })
-            .collect();
-        self.push(Stmt::For {
-            variable,
-            low,
-            high,
-            step,
-            carried,
-            body,
-        });
-        results
+        let open = self.begin_loop(low, high, step, inits);
+        let next = body(self, open.variable, &open.inside.clone());
+        self.end_loop(open, &next)
     }
 
     /// A loop without carried values.
@@ -265,9 +304,19 @@ impl Builder {
 
     /// Statements under a condition.
     pub fn if_set(&mut self, condition: ValueId, body: impl FnOnce(&mut Self)) {
-        self.blocks.push(Vec::new());
+        self.begin_if();
         body(self);
-        let body = self.blocks.pop().expect("pushed above");
+        self.end_if(condition);
+    }
+
+    /// What follows runs under the condition given to [`Builder::end_if`].
+    pub fn begin_if(&mut self) {
+        self.blocks.push(Vec::new());
+    }
+
+    /// Ends what [`Builder::begin_if`] began.
+    pub fn end_if(&mut self, condition: ValueId) {
+        let body = self.blocks.pop().expect("opened by `begin_if`");
         self.push(Stmt::If { condition, body });
     }
 }

@@ -68,8 +68,9 @@ pub struct EvaluationScore {
 
 impl Evaluation {
     /// The held-out part of a source: [`SCENES`] scenes of triples never trained, or the
-    /// first `limit` samples under its `evaluation_path`; `None` where it has none. Scenes
-    /// are captioned whatever the source's task is. `side` is the encoder's resolution.
+    /// first `limit` samples under its `evaluation_path`; `None` where it has none. Of the
+    /// tasks on scenes only `caption` has one, and `interleaved` where no source has that
+    /// task. `side` is the encoder's resolution.
     pub fn open(
         config: &DataConfig,
         source: &SourceConfig,
@@ -88,7 +89,9 @@ impl Evaluation {
         };
         let prompt = tokenizer.encode(prompt)?;
         if source.kind == "scenes" {
-            if source.task == "text" || side < 16 {
+            let captions = |s: &SourceConfig| s.kind == "scenes" && s.task == "caption";
+            let stands_in = source.task == "interleaved" && !config.sources.iter().any(captions);
+            if !(captions(source) || stands_in) || side < 16 {
                 return Ok(None);
             }
             evaluation.classes.clear();

@@ -32,6 +32,23 @@ pub struct Picture {
     pub rgb: Vec<u8>,
 }
 
+impl Picture {
+    /// The picture as a PNG file.
+    pub fn png(&self) -> Result<Vec<u8>, ImageError> {
+        use image::ImageEncoder;
+        let mut bytes = Vec::new();
+        let encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        let (width, height) = (self.width as u32, self.height as u32);
+        if self.rgb.len() != self.width * self.height * 3 {
+            return refuse("PNG: the picture's bytes do not match its size");
+        }
+        encoder
+            .write_image(&self.rgb, width, height, image::ExtendedColorType::Rgb8)
+            .map_err(|e| ImageError(format!("PNG: {e}")))?;
+        Ok(bytes)
+    }
+}
+
 /// Why a picture was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageError(pub String);
@@ -154,6 +171,18 @@ pub enum Fit {
     Pad,
 }
 
+impl Fit {
+    /// The value of a configuration word, or `None`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "squash" => Self::Squash,
+            "crop" => Self::Crop,
+            "pad" => Self::Pad,
+            _ => return None,
+        })
+    }
+}
+
 /// Resampling filter; all but nearest are antialiased when shrinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -164,6 +193,18 @@ pub enum Filter {
     Bilinear,
     /// Nearest sample.
     Nearest,
+}
+
+impl Filter {
+    /// The value of a configuration word, or `None`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "bicubic" => Self::Bicubic,
+            "bilinear" => Self::Bilinear,
+            "nearest" => Self::Nearest,
+            _ => return None,
+        })
+    }
 }
 
 /// How pictures become the encoder's input.
@@ -257,7 +298,7 @@ fn resize(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::testing::{jpeg, png};
+    use crate::data::testing::jpeg;
 
     const PLAIN: ImageConfig = ImageConfig {
         fit: Fit::Squash,
@@ -300,7 +341,7 @@ mod tests {
                 whole.len()
             );
         }
-        let whole = png(&gradient(8, 8));
+        let whole = gradient(8, 8).png().expect("encodes");
         assert_eq!(decode(&whole), Ok(gradient(8, 8)));
         for cut in [9, 30, whole.len() / 2] {
             assert!(decode(&whole[..cut]).is_err());

@@ -40,6 +40,22 @@ pub struct Example {
     pub mixture_tokens: u64,
 }
 
+/// The text of each part as it is encoded, and whether its tokens count as targets;
+/// `None` for a picture.
+pub(crate) fn texts(parts: &[Part]) -> Vec<Option<(String, bool)>> {
+    let mut after_prompt = false;
+    let each = parts.iter().map(|part| {
+        let space = if after_prompt { " " } else { "" };
+        after_prompt = matches!(part, Part::Prompt(_));
+        match part {
+            Part::Picture(_) => None,
+            Part::Prompt(text) => Some((format!("{space}{}", text.trim()), false)),
+            Part::Text(text) => Some((format!("{space}{}", text.trim()), true)),
+        }
+    });
+    each.collect()
+}
+
 /// What layouts depend on.
 pub struct Layout<'a> {
     /// Encodes texts.
@@ -54,7 +70,7 @@ pub struct Layout<'a> {
 
 impl Layout<'_> {
     /// Lays out an example; the error says why the sample cannot be used.
-    pub fn example(&self, parts: Vec<Part>) -> Result<Example, String> {
+    pub fn example(&self, parts: &[Part]) -> Result<Example, String> {
         let begin = Cell::Text {
             id: self.tokenizer.begin(),
             target: false,
@@ -66,36 +82,26 @@ impl Layout<'_> {
         };
         // Two positions stay free for at least one text token and the end.
         let room = self.shape.length - 2;
-        let (mut after_prompt, mut cut) = (false, false);
-        for part in parts {
-            let (text, target) = match part {
-                Part::Picture(picture) => {
-                    after_prompt = false;
-                    let image = example.images.len();
-                    let end = example.cells.len() + self.shape.image_tokens;
-                    // What follows would speak of a picture that is not there. (Its text
-                    // still counts for the mixture, whose order no token count may change.)
-                    cut |= image == self.max_images || end > room;
-                    if !cut {
-                        let pixels = prepare(&picture, self.shape.resolution, self.image);
-                        example.images.push(pixels.map_err(|e| e.0)?);
-                        let tokens = 0..self.shape.image_tokens as u32;
-                        let image = image as u32;
-                        let cells = tokens.map(|token| Cell::Image { image, token });
-                        example.cells.extend(cells);
-                    }
-                    continue;
+        let mut cut = false;
+        let texts = texts(parts);
+        for (part, text) in parts.iter().zip(texts) {
+            if let Part::Picture(picture) = part {
+                let image = example.images.len();
+                let end = example.cells.len() + self.shape.image_tokens;
+                // What follows would speak of a picture that is not there. (Its text still
+                // counts for the mixture, whose order no token count may change.)
+                cut |= image == self.max_images || end > room;
+                if !cut {
+                    let pixels = prepare(picture, self.shape.resolution, self.image);
+                    example.images.push(pixels.map_err(|e| e.0)?);
+                    let tokens = 0..self.shape.image_tokens as u32;
+                    let image = image as u32;
+                    let cells = tokens.map(|token| Cell::Image { image, token });
+                    example.cells.extend(cells);
                 }
-                Part::Prompt(prompt) => {
-                    after_prompt = true;
-                    (prompt.trim().to_owned(), false)
-                }
-                Part::Text(text) => {
-                    let space = if after_prompt { " " } else { "" };
-                    after_prompt = false;
-                    (format!("{space}{}", text.trim()), true)
-                }
-            };
+                continue;
+            }
+            let Some((text, target)) = text else { continue };
             let ids = self.tokenizer.encode(&text).map_err(|e| e.to_string())?;
             example.mixture_tokens += ids.len() as u64;
             if !cut {

@@ -13,6 +13,7 @@ pub mod evaluation;
 pub mod folder;
 pub mod image;
 pub mod layout;
+mod pack;
 pub mod pipeline;
 pub mod prefetch;
 pub mod scene;
@@ -79,6 +80,18 @@ pub enum LossNormalization {
     Sequence,
 }
 
+impl LossNormalization {
+    /// The value of a configuration word, or `None`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "token" => Self::Token,
+            "example" => Self::Example,
+            "sequence" => Self::Sequence,
+            _ => return None,
+        })
+    }
+}
+
 /// One source of examples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceConfig {
@@ -140,6 +153,8 @@ pub struct Batch {
     pub loss_weights: Vec<f32>,
     /// (source number, sample number) of each example, in order.
     pub examples: Vec<(u32, u64)>,
+    /// Unusable samples that were passed over for these examples.
+    pub faults: Vec<source::Fault>,
     /// Counts.
     pub stats: BatchStats,
 }
@@ -274,28 +289,24 @@ fn open_source(
     }
 }
 
-/// The first texts (prompts included) of all sources in turn, `limit` in all: what a
-/// `builtin` tokenizer is trained on. Samples without a readable text are passed over.
+/// The first texts (prompts included) of all sources in turn, `limit` in all, each as it
+/// is encoded: what a `builtin` tokenizer is trained on. Samples without a readable text
+/// are passed over.
 pub fn first_texts(config: &DataConfig, limit: usize) -> Result<Vec<String>, DataError> {
-    let mut texts = Vec::new();
-    let sources = config.sources.iter();
     // Texts do not depend on the pictures' side; 16 is the least that scenes accept.
+    let sources = config.sources.iter();
     let sources: Vec<_> = sources
         .map(|s| open_source(s, config.shuffle_seed, 16))
         .collect::<Result<_, _>>()?;
     let longest = sources.iter().map(|s| s.samples()).max().unwrap_or(0);
-    'all: for n in 0..longest {
+    let mut texts = Vec::new();
+    for n in 0..longest {
         for source in sources.iter().filter(|s| n < s.samples()) {
-            for part in source.read(n, false).unwrap_or_default() {
-                if texts.len() >= limit {
-                    break 'all;
-                }
-                match part {
-                    source::Part::Prompt(text) => texts.push(text),
-                    // As it is encoded after a prompt, so that the first word has one form.
-                    source::Part::Text(text) => texts.push(format!(" {text}")),
-                    source::Part::Picture(_) => {}
-                }
+            let parts = source.read(n, false).unwrap_or_default();
+            texts.extend(layout::texts(&parts).into_iter().flatten().map(|t| t.0));
+            if texts.len() >= limit {
+                texts.truncate(limit);
+                return Ok(texts);
             }
         }
     }

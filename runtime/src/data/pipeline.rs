@@ -1,4 +1,4 @@
-//! Mixture and packing: from a cursor to the next micro-batch and the cursor after it.
+//! The mixture: from a cursor to the next micro-batch and the cursor after it.
 //!
 //! A cursor only counts: per source, how far its current epoch has been consumed; for the
 //! mixture, how many draws were used. An example that does not fit into a sequence is not
@@ -8,12 +8,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::layout::{Cell, Example, Layout};
+use crate::data::layout::{Example, Layout};
+use crate::data::pack::Packer;
 use crate::data::source::{Fault, Source};
-use crate::data::{
-    Batch, BatchShape, DataConfig, DataError, LossNormalization, MixtureUnit, SourceStats,
-    open_source,
-};
+use crate::data::{Batch, BatchShape, DataConfig, DataError, MixtureUnit, open_source};
 use crate::philox::{Permutation, Philox, stream_of};
 use crate::tokenizer::Tokenizer;
 
@@ -52,6 +50,8 @@ pub struct Cursor {
 struct Drawn {
     sample: u64,
     example: Arc<Example>,
+    /// Unusable samples passed over on the way.
+    faults: Vec<Fault>,
     before: SourceCursor,
     after: SourceCursor,
 }
@@ -235,7 +235,7 @@ impl Pipeline {
     ) -> Result<(Batch, Cursor), DataError> {
         let shape = self.shape;
         let mut cursor = cursor.clone();
-        let mut packer = Packer::new(self, shape);
+        let mut packer = Packer::new(&self.config, shape);
         for sequence in 0..shape.sequences {
             // Images are shared out over the sequences, so that the first ones cannot use
             // up the bound and leave the others empty; the last may use what is left.
@@ -250,7 +250,7 @@ impl Pipeline {
                 if !packer.fits(&drawn.example, quota) {
                     break;
                 }
-                packer.place(source, drawn.sample, &drawn.example);
+                packer.place(source, drawn.sample, &drawn.example, drawn.faults);
                 cursor.sources[source] = drawn.after;
                 memo.0[source] = None;
                 used = true;
@@ -294,7 +294,7 @@ impl Pipeline {
         }
         let layout = self.layout();
         let mut after = at.clone();
-        let mut bad_in_a_row = 0;
+        let mut faults = Vec::new();
         loop {
             if after.position >= after.samples {
                 after.epoch += 1;
@@ -305,7 +305,7 @@ impl Pipeline {
             after.position += 1;
             let parts = self.sources[source].read(sample, true);
             let laid_out = parts.and_then(|parts| {
-                layout.example(parts).map_err(|why| Fault {
+                layout.example(&parts).map_err(|why| Fault {
                     place: self.sources[source].name(sample),
                     why,
                 })
@@ -316,6 +316,7 @@ impl Pipeline {
                     let drawn = Drawn {
                         sample,
                         example: Arc::new(example),
+                        faults,
                         before: at.clone(),
                         after,
                     };
@@ -325,15 +326,15 @@ impl Pipeline {
                 Err(fault) => {
                     after.bad += 1;
                     after.bad_in_epoch += 1;
-                    bad_in_a_row += 1;
                     self.check_budget(source, &after, Some(&fault))?;
                     // A budget of 1 allows everything, but not waiting for ever.
-                    if bad_in_a_row > after.samples {
+                    if faults.len() as u64 >= after.samples {
                         return Err(DataError::Budget(format!(
                             "source `{}` has no usable sample, the last: {fault}",
                             after.name
                         )));
                     }
+                    faults.push(fault);
                 }
             }
         }
@@ -377,128 +378,5 @@ impl Pipeline {
             shape: self.shape,
             max_images: self.config.max_images.min(self.shape.max_images),
         }
-    }
-}
-
-/// A batch in the making.
-struct Packer<'a> {
-    pipeline: &'a Pipeline,
-    shape: BatchShape,
-    batch: Batch,
-    /// Images in the open sequence.
-    images: usize,
-    /// Loss rows before the open sequence.
-    sequence_rows: usize,
-    /// Flat position where the open sequence began.
-    begin: usize,
-}
-
-impl<'a> Packer<'a> {
-    fn new(pipeline: &'a Pipeline, shape: BatchShape) -> Self {
-        let mut batch = Batch::default();
-        let names = pipeline.config.sources.iter();
-        batch.stats.sources = names
-            .map(|source| SourceStats {
-                name: source.name.clone(),
-                ..SourceStats::default()
-            })
-            .collect();
-        Self {
-            pipeline,
-            shape,
-            batch,
-            images: 0,
-            sequence_rows: 0,
-            begin: 0,
-        }
-    }
-
-    fn fits(&self, example: &Example, quota: usize) -> bool {
-        let used = self.batch.tokens.len() - self.begin;
-        let images = example.images.len();
-        used + example.cells.len() <= self.shape.length
-            && self.images + images <= self.pipeline.config.max_images
-            && self.batch.image_count + images <= quota
-    }
-
-    /// Appends an example to the open sequence as a segment of its own.
-    fn place(&mut self, source: usize, sample: u64, example: &Example) {
-        let batch = &mut self.batch;
-        let first_row = batch.loss_rows.len();
-        let first = batch.tokens.len();
-        let segment = (first - self.begin) as i32;
-        let image_tokens = self.shape.image_tokens;
-        let mut text = 0;
-        for (i, cell) in example.cells.iter().enumerate() {
-            let (token, row) = match *cell {
-                Cell::Text { id, .. } => (id as i32, -1),
-                Cell::Image { image, token } => {
-                    let image = batch.image_count + image as usize;
-                    (-1, (image * image_tokens + token as usize) as i32)
-                }
-            };
-            text += u64::from(row < 0);
-            batch.tokens.push(token);
-            batch.image_rows.push(row);
-            batch.positions.push(i as i32);
-            batch.segment_begin.push(segment);
-            // The last position of the segment has no successor here, so it predicts nothing.
-            if let Some(Cell::Text { id, target: true }) = example.cells.get(i + 1) {
-                batch.loss_rows.push((first + i) as i32);
-                batch.loss_targets.push(*id as i32);
-            }
-        }
-        let counted = batch.loss_rows.len() - first_row;
-        let weight = match self.pipeline.config.loss_normalization {
-            LossNormalization::Example => 1.0 / counted as f32,
-            // Sequence weights are set when the sequence is closed.
-            LossNormalization::Token | LossNormalization::Sequence => 1.0,
-        };
-        batch.loss_weights.resize(batch.loss_rows.len(), weight);
-        for image in &example.images {
-            batch.images.extend_from_slice(image);
-        }
-        batch.image_count += example.images.len();
-        self.images += example.images.len();
-        let image = example.cells.len() as u64 - text;
-        batch.examples.push((source as u32, sample));
-        batch.stats.examples += 1;
-        batch.stats.text_tokens += text;
-        batch.stats.image_tokens += image;
-        let stats = &mut batch.stats.sources[source];
-        stats.examples += 1;
-        stats.text_tokens += text;
-        stats.image_tokens += image;
-    }
-
-    /// Pads the open sequence and opens the next.
-    fn close(&mut self) {
-        let batch = &mut self.batch;
-        let end = self.begin + self.shape.length;
-        for position in batch.tokens.len() - self.begin..self.shape.length {
-            batch.segment_begin.push(position as i32);
-            batch.stats.padding += 1;
-        }
-        batch.tokens.resize(end, -1);
-        batch.image_rows.resize(end, -1);
-        batch.positions.resize(end, 0);
-        if self.pipeline.config.loss_normalization == LossNormalization::Sequence {
-            let counted = batch.loss_rows.len() - self.sequence_rows;
-            batch.loss_weights[self.sequence_rows..].fill(1.0 / counted.max(1) as f32);
-        }
-        self.begin = end;
-        self.images = 0;
-        self.sequence_rows = batch.loss_rows.len();
-    }
-
-    /// The batch, with the totals of the cursor after it.
-    fn finish(self, after: &Cursor) -> Batch {
-        let mut batch = self.batch;
-        for (stats, cursor) in batch.stats.sources.iter_mut().zip(&after.sources) {
-            stats.epochs = cursor.epoch as f64 + cursor.position as f64 / cursor.samples as f64;
-            stats.bad_samples = cursor.bad;
-        }
-        batch.stats.bad_samples = after.sources.iter().map(|s| s.bad).sum();
-        batch
     }
 }

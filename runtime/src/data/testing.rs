@@ -1,9 +1,5 @@
 //! Files for the tests of this module, made by hand.
 
-use std::io::Cursor;
-
-use crate::data::image::Picture;
-
 /// A baseline JPEG whose first component is 144 everywhere and whose others are 128.
 /// One code word per block: `0` repeats the mean, `10` + 8 bits sets it.
 pub(crate) fn jpeg(components: u8, width: u16, height: u16) -> Vec<u8> {
@@ -52,17 +48,6 @@ pub(crate) fn jpeg(components: u8, width: u16, height: u16) -> Vec<u8> {
     }
     out.extend([0xFF, 0xD9]);
     out
-}
-
-/// A PNG of a picture.
-pub(crate) fn png(picture: &Picture) -> Vec<u8> {
-    let (width, height) = (picture.width as u32, picture.height as u32);
-    let image = image::RgbImage::from_raw(width, height, picture.rgb.clone()).expect("sizes");
-    let mut bytes = Cursor::new(Vec::new());
-    image
-        .write_to(&mut bytes, image::ImageFormat::Png)
-        .expect("encodes");
-    bytes.into_inner()
 }
 
 /// A tar file of named entries.

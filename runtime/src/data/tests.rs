@@ -264,24 +264,25 @@ fn order_does_not_depend_on_image_tokens() {
         let order = |image_tokens, length| {
             let shape = BatchShape {
                 image_tokens,
+                max_images: 12,
                 length,
                 ..SHAPE
             };
             let pipeline = open(config(unit), shape);
-            let items = batches(&pipeline, 8);
+            let items = batches(&pipeline, 16);
             items
                 .into_iter()
                 .flat_map(|(b, _)| b.examples)
                 .collect::<Vec<_>>()
         };
-        let (a, b) = (order(1, 96), order(9, 130));
+        let (a, b) = (order(1, 130), order(24, 96));
         let compare = |keep: &dyn Fn(u32) -> bool| {
             let filter = |list: &[(u32, u64)]| -> Vec<(u32, u64)> {
                 list.iter().copied().filter(|e| keep(e.0)).collect()
             };
             let (a, b) = (filter(&a), filter(&b));
             let n = a.len().min(b.len());
-            assert!(n > 8, "{unit:?} {n}");
+            assert!(n > 4, "{unit:?} {n}");
             assert_eq!(a[..n], b[..n], "{unit:?}");
         };
         if unit == MixtureUnit::Sequence {
@@ -290,8 +291,11 @@ fn order_does_not_depend_on_image_tokens() {
         } else {
             compare(&|_| true);
         }
-        let n = a.len().min(b.len());
-        assert_ne!((a.len(), 0), (b.len(), 0), "packing should differ, of {n}");
+        assert_ne!(
+            a.len(),
+            b.len(),
+            "the packing must differ for this to say anything"
+        );
     }
 }
 
@@ -351,13 +355,13 @@ fn long_examples_are_cut() {
     };
     let picture = || Part::Picture(scene::held_out_scene(0, 16).1);
     let text = Part::Text("qqqqqqqqqqqqqqqqqqqqqqqq".to_owned());
-    let example = layout.example(vec![picture(), text.clone()]).expect("fits");
+    let example = layout.example(&[picture(), text]).expect("fits");
     assert_eq!((example.cells.len(), example.images.len()), (12, 1));
     let short = Part::Text("q".to_owned());
-    let parts = vec![picture(), short.clone(), picture(), picture(), short];
-    let example = layout.example(parts).expect("fits");
-    // <bos> iiii q iiii would leave no room for a text token and the end.
-    assert_eq!((example.cells.len(), example.images.len()), (7, 1));
+    let parts = [picture(), short.clone(), picture(), picture(), short];
+    let example = layout.example(&parts).expect("fits");
+    // <bos> iiii q iiii <eos>: the third picture would leave no room for text and end.
+    assert_eq!((example.cells.len(), example.images.len()), (11, 2));
     assert_eq!(example.mixture_tokens, 4);
 }
 
@@ -401,11 +405,12 @@ fn unusable_samples_are_skipped_within_the_budget() {
     shard(&path, 40, &[3, 17]);
     let pipeline = open(from_disk("webdataset", &path, 0.05), SHAPE);
     let mut cursor = pipeline.start();
-    let mut seen = Vec::new();
+    let (mut seen, mut faults) = (Vec::new(), Vec::new());
     while seen.len() < 76 {
         let (batch, after) = pipeline.batch(&cursor).expect("within the budget");
         seen.extend(batch.examples.iter().map(|e| e.1));
         assert_eq!(batch.stats.bad_samples, after.sources[0].bad);
+        faults.extend(batch.faults);
         cursor = after;
     }
     seen.truncate(76);
@@ -415,6 +420,12 @@ fn unusable_samples_are_skipped_within_the_budget() {
         .flat_map(|n| [n, n]);
     assert!(seen.into_iter().eq(expected));
     assert!(cursor.sources[0].bad >= 4);
+    assert_eq!(faults.len() as u64, cursor.sources[0].bad);
+    assert!(
+        faults
+            .iter()
+            .all(|f| f.place.ends_with("a.tar#3") || f.place.ends_with("a.tar#17"))
+    );
 
     shard(&path, 40, &[3, 17, 18]);
     let pipeline = open(from_disk("webdataset", &path, 0.05), SHAPE);
@@ -552,7 +563,11 @@ fn scenes_are_evaluated_on_held_out_triples() {
         blind.colour < 0.19 && blind.count < 0.28 && blind.all < 0.1,
         "{blind:?}"
     );
-    assert!(of(&config.sources[3]).is_none());
+    assert!(
+        config.sources[1..]
+            .iter()
+            .all(|source| of(source).is_none())
+    );
 }
 
 #[test]

@@ -1,0 +1,645 @@
+//! From a model to the graphs of its programs (docs/programs.md).
+//!
+//! The components of the model file are expanded by `expand.rs`; what is written here in Rust
+//! is only the boundary: tokens and pictures in, loss and gradients out, the optimizer, the caches.
+
+mod expand;
+mod layout;
+
+use std::collections::BTreeMap;
+
+use mm1_dsl::codes;
+use mm1_dsl::diagnostic::Diagnostic;
+use mm1_dsl::model::{Model, Precision};
+use mm1_package::{DType, Init};
+
+pub use expand::{Expander, Keys};
+pub use layout::{FlatGroup, Layout, ParameterSlot};
+
+use crate::autodiff::differentiate;
+use crate::graph::{Binary, Dim, Graph, InputRole, Op, ReduceKind, Type, Unary, Value};
+
+/// Rows whose logits exist at one time.
+pub const LOSS_CHUNK: u64 = 256;
+
+/// What building needs of a model besides its components.
+pub struct Settings<'m> {
+    model: &'m Model,
+    /// Standard deviation of weights that are not told otherwise.
+    pub init_std: f64,
+    /// Rows of position tables.
+    pub positions: u64,
+}
+
+impl<'m> Settings<'m> {
+    /// Settings of a model.
+    pub fn new(model: &'m Model) -> Self {
+        Self {
+            model,
+            init_std: model.train.init_std,
+            positions: model.decoder.max_sequence_length,
+        }
+    }
+
+    /// Whether the optimizer changes a parameter.
+    pub fn trains(&self, name: &str) -> bool {
+        !self
+            .model
+            .train
+            .freeze
+            .iter()
+            .any(|pattern| matches(pattern, name))
+    }
+
+    /// Whether no pattern excludes a parameter from decay.
+    pub fn decays(&self, name: &str) -> bool {
+        !self
+            .model
+            .train
+            .no_decay
+            .iter()
+            .any(|pattern| matches(pattern, name))
+    }
+
+    /// Factor on the learning rate: the last pattern that matches.
+    pub fn lr_scale(&self, name: &str) -> f64 {
+        let scales = self.model.train.lr_scale.iter().rev();
+        scales
+            .filter(|(pattern, _)| matches(pattern, name))
+            .map(|(_, scale)| *scale)
+            .next()
+            .unwrap_or(1.0)
+    }
+
+    /// Element type of key and value caches.
+    pub fn cache_dtype(&self) -> DType {
+        match self.model.train.precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::Bf16,
+        }
+    }
+}
+
+/// Whether `pattern`, in which `*` stands for any text, matches the whole name.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.len() >= last.len() && rest.ends_with(last)
+}
+
+/// One program before compilation.
+#[derive(Clone, Debug)]
+pub struct ProgramGraph {
+    /// Name by which the runtime calls it.
+    pub name: String,
+    /// What it computes.
+    pub graph: Graph,
+    /// Parameters, gradients and moments: region and byte offset of source nodes by name.
+    pub bindings: BTreeMap<String, (String, u64)>,
+}
+
+/// Sizes of generation.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeShape {
+    /// Sequences at once.
+    pub sequences: u64,
+    /// New tokens per sequence in one `prefill`.
+    pub prefill: u64,
+}
+
+/// Everything that a model is compiled to.
+pub struct Programs {
+    /// Programs in a fixed order.
+    pub programs: Vec<ProgramGraph>,
+    /// Memory of the parameters.
+    pub layout: Layout,
+    /// Sizes of generation.
+    pub decode: DecodeShape,
+}
+
+/// Which programs are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose<'a> {
+    /// Training, evaluation and generation.
+    All,
+    /// `run` with these outputs: names of graph nodes, and parameters or inputs whose gradients are wanted.
+    Fetch {
+        /// Node names.
+        fetch: &'a [String],
+        /// Names whose gradient of the summed loss is wanted.
+        gradients: &'a [String],
+    },
+}
+
+type Outcome<T> = Result<T, Vec<Diagnostic>>;
+
+/// Builds the programs of a model.
+///
+/// # Errors
+/// Diagnostics that point at the graph files.
+pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
+    let settings = Settings::new(model);
+    let accumulate = loss_graph(model, &settings, true)?;
+    let layout = Layout::new(&accumulate.graph, &accumulate.parameters);
+    check_patterns(model, &layout)?;
+    let decode = decode_shape(model);
+    let mut programs = Vec::new();
+    if let Purpose::Fetch { fetch, gradients } = purpose {
+        let graph = fetch_graph(accumulate, fetch, gradients)?;
+        programs.push(layout.bind("run", graph));
+        return Ok(Programs {
+            programs,
+            layout,
+            decode,
+        });
+    }
+    programs.push(layout.bind("accumulate", gradient_graph(accumulate)?));
+    programs.push(layout.bind("gradient_norm", norm_graph(&layout)));
+    programs.push(layout.bind("apply", apply_graph(model, &layout)));
+    let mut evaluate = loss_graph(model, &settings, false)?;
+    evaluate.name_losses();
+    programs.push(layout.bind("evaluate", evaluate.graph));
+    if model.vision.is_some() {
+        programs.push(layout.bind("encode_images", encode_graph(model, &settings)?));
+    }
+    programs.push(layout.bind(
+        "prefill",
+        decode_graph(
+            model,
+            &settings,
+            "prefill",
+            decode.sequences,
+            decode.prefill,
+        )?,
+    ));
+    programs.push(layout.bind(
+        "decode",
+        decode_graph(model, &settings, "decode", decode.sequences, 1)?,
+    ));
+    Ok(Programs {
+        programs,
+        layout,
+        decode,
+    })
+}
+
+/// Caches are kept near 256 MiB; sixteen sequences at most.
+fn decode_shape(model: &Model) -> DecodeShape {
+    let decoder = &model.decoder;
+    let row = 2 * decoder.depth * decoder.kv_heads * decoder.head_width * 4;
+    let sequence = row.saturating_mul(decoder.max_sequence_length).max(1);
+    DecodeShape {
+        sequences: ((256 << 20) / sequence).clamp(1, 16),
+        prefill: decoder.max_sequence_length.min(64),
+    }
+}
+
+fn check_patterns(model: &Model, layout: &Layout) -> Outcome<()> {
+    let train = &model.train;
+    let lists = [
+        ("train.freeze", &train.freeze),
+        ("train.no_decay", &train.no_decay),
+    ];
+    let mut patterns: Vec<(&str, &String)> = lists
+        .iter()
+        .flat_map(|(key, list)| list.iter().map(move |pattern| (*key, pattern)))
+        .collect();
+    patterns.extend(
+        train
+            .lr_scale
+            .keys()
+            .map(|pattern| ("train.lr_scale", pattern)),
+    );
+    let found: Vec<Diagnostic> = patterns
+        .into_iter()
+        .filter(|(_, pattern)| {
+            !layout
+                .parameters
+                .iter()
+                .any(|parameter| matches(pattern, &parameter.name))
+        })
+        .map(|(key, pattern)| {
+            let message = format!("`{pattern}` in `{key}` matches no parameter");
+            let span = model.assigned.get(key).copied();
+            Diagnostic::error(codes::PATTERN_MATCHES_NOTHING, message).at(span, "this pattern")
+        })
+        .collect();
+    if found.is_empty() { Ok(()) } else { Err(found) }
+}
+
+/// A graph up to the loss, and what its derivative needs.
+struct LossGraph {
+    graph: Graph,
+    parameters: BTreeMap<String, Value>,
+    /// Result 0 of the loss node.
+    loss: Value,
+    /// (value, adjoint) pairs that the loss node gives.
+    seeds: Vec<(Value, Value)>,
+}
+
+impl LossGraph {
+    fn name_losses(&mut self) {
+        self.graph.output("loss", self.loss);
+        self.graph.output("z_loss", self.loss.sibling(1));
+    }
+}
+
+/// pixels → tokens of all images `[I·K, d]`.
+fn image_tokens(model: &Model, expander: &mut Expander<'_>) -> Outcome<Option<Value>> {
+    let Some(vision) = &model.vision else {
+        return Ok(None);
+    };
+    let bound = model.train.micro_batch_images.max(1);
+    let extent = expander.graph.extent("images", bound);
+    expander.images = Some(extent);
+    let images = Dim::Scaled { extent, scale: 1 };
+    let side = Dim::Fixed(vision.encoder.resolution);
+    let pixels = expander.input(
+        "pixels",
+        DType::F32,
+        vec![images, Dim::Fixed(3), side, side],
+    );
+    let encoder = model
+        .components
+        .instantiate_call(&vision.encoder.call, "encoder")?;
+    let features = only(
+        expander.expand(&encoder, &[("pixels", pixels)])?,
+        "features",
+    )?;
+    let connector = model
+        .components
+        .instantiate_call(&vision.connector.call, "connector")?;
+    let tokens = only(
+        expander.expand(&connector, &[("features", features)])?,
+        "tokens",
+    )?;
+    let tokens = expander
+        .rows("connector.image_tokens", tokens)
+        .map_err(shape_error)?;
+    Ok(Some(tokens))
+}
+
+fn only(mut outputs: BTreeMap<String, Value>, name: &str) -> Outcome<Value> {
+    outputs.remove(name).ok_or_else(|| {
+        vec![Diagnostic::error(
+            codes::WRONG_INTERFACE,
+            format!("the component has no output `{name}`"),
+        )]
+    })
+}
+
+fn shape_error(message: String) -> Vec<Diagnostic> {
+    vec![Diagnostic::error(codes::SHAPE, message)]
+}
+
+/// Token embeddings, image tokens spliced in, through the decoder: `[S, L, d]` → `[S·L, d]`.
+fn hidden_states(
+    model: &Model,
+    expander: &mut Expander<'_>,
+    prefix: &str,
+    images: Option<Value>,
+    last_visible: Option<Value>,
+) -> Outcome<Value> {
+    let decoder = &model.decoder;
+    let shape = vec![Dim::Fixed(expander.sequences), Dim::Fixed(expander.length)];
+    let tokens = expander.input(&format!("{prefix}tokens"), DType::I32, shape.clone());
+    let table = embedding(model, expander);
+    let mut x = expander
+        .graph
+        .add("decoder.embedding", Op::GatherRows, &[table, tokens]);
+    if let Some(images) = images {
+        let rows = expander.input(&format!("{prefix}image_rows"), DType::I32, shape.clone());
+        let picked = expander
+            .graph
+            .add("decoder.images", Op::GatherRows, &[images, rows]);
+        x = expander
+            .graph
+            .add("decoder.spliced", Op::Binary(Binary::Add), &[x, picked]);
+    }
+    let positions = expander.input(&format!("{prefix}positions"), DType::I32, shape.clone());
+    let begin = match last_visible {
+        Some(end) => end,
+        None => expander.input("segment_begin", DType::I32, shape),
+    };
+    let instance = model
+        .components
+        .instantiate_call(&decoder.call, "decoder")?;
+    let outputs = expander.expand(
+        &instance,
+        &[("x", x), ("positions", positions), ("segment_begin", begin)],
+    )?;
+    let x = only(outputs, "x")?;
+    expander.rows("decoder.hidden", x).map_err(shape_error)
+}
+
+fn embedding(model: &Model, expander: &mut Expander<'_>) -> Value {
+    let dims = vec![
+        Dim::Fixed(model.decoder.vocabulary),
+        Dim::Fixed(model.decoder.width),
+    ];
+    let std = model.train.init_std as f32;
+    expander.parameter("decoder.embedding.weight", dims, Init::TruncatedNormal(std))
+}
+
+fn head(model: &Model, expander: &mut Expander<'_>) -> Value {
+    if model.decoder.tied_head {
+        return embedding(model, expander);
+    }
+    let dims = vec![
+        Dim::Fixed(model.decoder.vocabulary),
+        Dim::Fixed(model.decoder.width),
+    ];
+    expander.parameter(
+        "head.weight",
+        dims,
+        Init::TruncatedNormal(model.train.init_std as f32),
+    )
+}
+
+fn loss_graph(model: &Model, settings: &Settings<'_>, gradient: bool) -> Outcome<LossGraph> {
+    let mut expander = Expander::new(
+        settings,
+        model.train.micro_batch_sequences,
+        model.decoder.max_sequence_length,
+    );
+    let images = image_tokens(model, &mut expander)?;
+    let hidden = hidden_states(model, &mut expander, "", images, None)?;
+    let bound = expander.sequences * expander.length;
+    let extent = expander.graph.extent("loss_rows", bound);
+    let rows = vec![Dim::Scaled { extent, scale: 1 }];
+    let chosen = expander.input("loss_rows", DType::I32, rows.clone());
+    let targets = expander.input("loss_targets", DType::I32, rows.clone());
+    let weights = expander.input("loss_weights", DType::F32, rows);
+    let z_weight = expander.input("z_weight", DType::F32, Vec::new());
+    let weight = head(model, &mut expander);
+    let graph = &mut expander.graph;
+    let x = graph.add("loss.rows", Op::GatherRows, &[hidden, chosen]);
+    let op = Op::LinearCrossEntropy {
+        chunk: LOSS_CHUNK,
+        gradient,
+    };
+    let loss = graph.add("loss", op, &[x, weight, targets, weights, z_weight]);
+    let seeds = if gradient {
+        vec![(x, loss.sibling(2)), (weight, loss.sibling(3))]
+    } else {
+        Vec::new()
+    };
+    Ok(LossGraph {
+        graph: expander.graph,
+        parameters: expander.parameters,
+        loss,
+        seeds,
+    })
+}
+
+/// Adds the gradient of every trained parameter to the region `gradients`.
+fn gradient_graph(mut built: LossGraph) -> Outcome<Graph> {
+    built.name_losses();
+    let graph = &mut built.graph;
+    let trained: Vec<(String, Value)> = built
+        .parameters
+        .iter()
+        .filter(|(_, value)| matches!(graph.op(value.node), Op::Input(InputRole::Parameter(facts)) if facts.trained))
+        .map(|(name, value)| (name.clone(), *value))
+        .collect();
+    let wanted: Vec<Value> = trained.iter().map(|(_, value)| *value).collect();
+    let gradients = differentiate(graph, &built.seeds, &wanted).map_err(shape_error)?;
+    for (name, value) in trained {
+        let ty = graph.ty(value).clone();
+        let role = Op::Input(InputRole::State("gradients".to_owned()));
+        let state = graph.add_typed(format!("gradient.{name}"), role, vec![ty], &[]);
+        let sum = graph.add(
+            format!("d({name}).sum"),
+            Op::Binary(Binary::Add),
+            &[state.into(), gradients[&value]],
+        );
+        graph.update(state, sum);
+    }
+    Ok(built.graph)
+}
+
+/// Σ g² over all trained parameters, in rows of [`layout::BLOCK`].
+fn norm_graph(layout: &Layout) -> Graph {
+    let mut graph = Graph::default();
+    let dims = [
+        Dim::Fixed(layout.trained_elements / layout::BLOCK),
+        Dim::Fixed(layout::BLOCK),
+    ];
+    let role = Op::Input(InputRole::State("gradients".to_owned()));
+    let all: Value = graph
+        .add_typed("gradients", role, vec![Type::new(DType::F32, dims)], &[])
+        .into();
+    let square = graph.add("gradient_norm.square", Op::Unary(Unary::Square), &[all]);
+    let sum = |axis| Op::Reduce {
+        kind: ReduceKind::Sum,
+        axes: vec![axis],
+    };
+    let rows = graph.add("gradient_norm.rows", sum(1), &[square]);
+    let total = graph.add("gradient_norm_squared", sum(0), &[rows]);
+    graph.output("gradient_norm_squared", total);
+    graph
+}
+
+/// AdamW over the flat arrays, one node per group of equal decay and rate.
+fn apply_graph(model: &Model, layout: &Layout) -> Graph {
+    let mut graph = Graph::default();
+    let scalar = |graph: &mut Graph, name: &str| -> Value {
+        graph
+            .add_typed(
+                name,
+                Op::Input(InputRole::Data),
+                vec![Type::scalar(DType::F32)],
+                &[],
+            )
+            .into()
+    };
+    let [lr, scale, decay, correction1, correction2] = [
+        "lr",
+        "gradient_scale",
+        "decay",
+        "bias_correction1",
+        "bias_correction2",
+    ]
+    .map(|name| scalar(&mut graph, name));
+    let number = |graph: &mut Graph, name: String, value: f64| -> Value {
+        graph
+            .add_typed(
+                name,
+                Op::Splat(value as f32),
+                vec![Type::scalar(DType::F32)],
+                &[],
+            )
+            .into()
+    };
+    for (index, group) in layout.groups.iter().enumerate() {
+        let dims = [Dim::Fixed(group.elements)];
+        let [w, g, m, v] = ["parameters", "gradients", "moment1", "moment2"].map(|region| {
+            let role = Op::Input(InputRole::State(region.to_owned()));
+            graph.add_typed(
+                format!("{region}.{index}"),
+                role,
+                vec![Type::new(DType::F32, dims)],
+                &[],
+            )
+        });
+        let scaled = |graph: &mut Graph, value: Value, what: &str| {
+            if group.lr_scale == 1.0 {
+                return value;
+            }
+            let factor = number(
+                graph,
+                format!("group.{index}.{what}.factor"),
+                group.lr_scale,
+            );
+            graph.add(
+                format!("group.{index}.{what}"),
+                Op::Binary(Binary::Mul),
+                &[value, factor],
+            )
+        };
+        let rate = scaled(&mut graph, lr, "lr");
+        let decay = match (group.decay, model.train.weight_decay_convention.as_str()) {
+            (false, _) => number(&mut graph, format!("group.{index}.no_decay"), 0.0),
+            (true, "times-lr") => scaled(&mut graph, decay, "decay"),
+            (true, _) => decay,
+        };
+        let op = Op::AdamW {
+            beta1: model.train.beta1,
+            beta2: model.train.beta2,
+            epsilon: model.train.epsilon,
+        };
+        let operands = [
+            w.into(),
+            g.into(),
+            m.into(),
+            v.into(),
+            rate,
+            scale,
+            decay,
+            correction1,
+            correction2,
+        ];
+        let updated = graph.add(format!("adamw.{index}"), op, &operands);
+        for (result, state) in [w, m, v].into_iter().enumerate() {
+            graph.update(state, updated.sibling(result as u32));
+        }
+    }
+    graph
+}
+
+/// The state that holds the tokens of the images in use.
+fn image_features(model: &Model, graph: &mut Graph) -> Option<Value> {
+    let vision = model.vision.as_ref()?;
+    let extent = graph.extent("images", model.train.micro_batch_images.max(1));
+    let dims = [
+        Dim::Scaled {
+            extent,
+            scale: vision.connector.image_tokens,
+        },
+        Dim::Fixed(model.decoder.width),
+    ];
+    let role = Op::Input(InputRole::State("state".to_owned()));
+    Some(
+        graph
+            .add_typed(
+                "image_features",
+                role,
+                vec![Type::new(DType::F32, dims)],
+                &[],
+            )
+            .into(),
+    )
+}
+
+fn encode_graph(model: &Model, settings: &Settings<'_>) -> Outcome<Graph> {
+    let mut expander = Expander::new(settings, 1, 1);
+    let tokens = image_tokens(model, &mut expander)?;
+    if let (Some(tokens), Some(state)) = (tokens, image_features(model, &mut expander.graph)) {
+        expander.graph.update(state.node, tokens);
+    }
+    Ok(expander.graph)
+}
+
+/// Logits of the wanted rows; keys and values go through the caches.
+fn decode_graph(
+    model: &Model,
+    settings: &Settings<'_>,
+    name: &str,
+    sequences: u64,
+    length: u64,
+) -> Outcome<Graph> {
+    let mut expander = Expander::new(settings, sequences, length);
+    let shape = vec![Dim::Fixed(sequences), Dim::Fixed(length)];
+    let rows = expander.input(&format!("{name}.cache_rows"), DType::I32, shape.clone());
+    let end = expander.input(&format!("{name}.key_end"), DType::I32, shape);
+    expander.keys = Keys::Cache {
+        length: model.decoder.max_sequence_length,
+        rows,
+        end,
+    };
+    let images = image_features(model, &mut expander.graph);
+    let hidden = hidden_states(model, &mut expander, &format!("{name}."), images, Some(end))?;
+    let last = expander.input(
+        &format!("{name}.last_rows"),
+        DType::I32,
+        vec![Dim::Fixed(sequences)],
+    );
+    let weight = head(model, &mut expander);
+    let chosen = expander
+        .graph
+        .add("head.rows", Op::GatherRows, &[hidden, last]);
+    let logits = expander.graph.add(
+        "head.logits",
+        Op::MatMul {
+            transpose_a: false,
+            transpose_b: true,
+        },
+        &[chosen, weight],
+    );
+    expander.graph.output(format!("{name}.logits"), logits);
+    Ok(expander.graph)
+}
+
+/// Named tensors of the loss graph and gradients of its summed loss.
+fn fetch_graph(mut built: LossGraph, fetch: &[String], gradients: &[String]) -> Outcome<Graph> {
+    let graph = &mut built.graph;
+    let find = |graph: &Graph, name: &String| {
+        graph.find(name).ok_or_else(|| {
+            shape_error(format!(
+                "no tensor is called `{name}`; `mm1c run --list` prints the names"
+            ))
+        })
+    };
+    let wanted: Vec<Value> = gradients
+        .iter()
+        .map(|name| find(graph, name).map(Value::from))
+        .collect::<Result<_, _>>()?;
+    let found = differentiate(graph, &built.seeds, &wanted).map_err(shape_error)?;
+    for name in fetch {
+        match name.as_str() {
+            "loss" => graph.output("loss", built.loss),
+            "z_loss" => graph.output("z_loss", built.loss.sibling(1)),
+            _ => {
+                let node = find(graph, name)?;
+                graph.output(name.clone(), node.into());
+            }
+        }
+    }
+    for (name, value) in gradients.iter().zip(&wanted) {
+        graph.output(format!("d({name})"), found[value]);
+    }
+    Ok(built.graph)
+}

@@ -1,0 +1,123 @@
+//! Code generators: loop programs in, machine code out.
+
+pub mod cranelift;
+#[cfg(feature = "mlir")]
+pub mod mlir;
+
+use crate::loops::Function;
+use crate::lower::Machine;
+use crate::target::CpuTarget;
+
+#[cfg(test)]
+pub(crate) mod mapped;
+
+/// Position-independent machine code of some functions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeBlob {
+    /// Code and its read-only data; to be mapped at a multiple of 64.
+    pub bytes: Vec<u8>,
+    /// Name and byte offset of each function.
+    pub entries: Vec<(String, usize)>,
+}
+
+/// Which code generator makes CPU code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// 128-bit vectors, compiled in milliseconds, no LLVM.
+    Cranelift,
+    /// Through MLIR and LLVM.
+    #[cfg(feature = "mlir")]
+    Mlir,
+}
+
+impl Backend {
+    /// The best that this build has.
+    pub fn preferred() -> Self {
+        #[cfg(feature = "mlir")]
+        return Self::Mlir;
+        #[cfg(not(feature = "mlir"))]
+        return Self::Cranelift;
+    }
+
+    /// The generator called `name`.
+    ///
+    /// # Errors
+    /// The names that this build knows.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "cranelift" => Ok(Self::Cranelift),
+            #[cfg(feature = "mlir")]
+            "mlir" => Ok(Self::Mlir),
+            #[cfg(not(feature = "mlir"))]
+            "mlir" => Err("this mm1c was built without MLIR; use `--backend cranelift`".to_owned()),
+            other => Err(format!(
+                "unknown backend `{other}`; known are `mlir` and `cranelift`"
+            )),
+        }
+    }
+
+    /// What schedules may use of a target.
+    pub fn machine(self, target: &CpuTarget) -> Machine {
+        match self {
+            Self::Cranelift => Machine::with_lanes(4),
+            #[cfg(feature = "mlir")]
+            Self::Mlir => Machine {
+                bf16_dot: target.bf16_dot,
+                ..Machine::with_lanes(target.vector_lanes_f32 as u32)
+            },
+        }
+    }
+
+    /// CPU features that the code needs, as `is_x86_feature_detected!` spells them.
+    pub fn cpu_features(self, target: &CpuTarget) -> Vec<String> {
+        let names: &[&str] = match self {
+            Self::Cranelift => &["sse4.1", "avx", "avx2", "fma"],
+            #[cfg(feature = "mlir")]
+            Self::Mlir if target.bf16_dot => &[
+                "avx2",
+                "fma",
+                "avx512f",
+                "avx512bw",
+                "avx512cd",
+                "avx512dq",
+                "avx512vl",
+                "avx512bf16",
+            ],
+            #[cfg(feature = "mlir")]
+            Self::Mlir if target.vector_lanes_f32 == 16 => &[
+                "avx2", "fma", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl",
+            ],
+            #[cfg(feature = "mlir")]
+            Self::Mlir => &["avx2", "fma", "bmi1", "bmi2"],
+        };
+        let _ = target;
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+impl std::fmt::Display for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cranelift => "cranelift",
+            #[cfg(feature = "mlir")]
+            Self::Mlir => "mlir",
+        })
+    }
+}
+
+/// Compiles functions; entries carry their names.
+///
+/// # Errors
+/// What the generator refuses.
+pub fn generate(
+    functions: &[Function],
+    backend: Backend,
+    target: &CpuTarget,
+) -> Result<CodeBlob, String> {
+    let _ = target;
+    match backend {
+        Backend::Cranelift => cranelift::compile_functions(functions),
+        #[cfg(feature = "mlir")]
+        Backend::Mlir => Err("not linked".to_owned()),
+    }
+}

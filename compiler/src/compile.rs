@@ -1,0 +1,569 @@
+//! The driver: from a model to a package.
+//!
+//! Each program goes through the passes, fusion and the memory plan; kernels that are equal by
+//! content are compiled once, on all cores; then everything is laid out in one package.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use mm1_dsl::diagnostic::Diagnostic;
+use mm1_dsl::model::Model;
+use mm1_package::{
+    DType, Extent, ExtentRef, Kernel as PackageKernel, Launch, ModelFacts, Package, Parameter,
+    Program, Region, Role, Slot, Tensor, TileAxis,
+};
+
+use crate::build::{self, ProgramGraph, Programs, Purpose};
+use crate::codegen::{self, Backend, CodeBlob};
+use crate::fuse::{self, Fused, Home};
+use crate::graph::{InputRole, Op};
+use crate::kernel::{AxisSize, Kernel};
+use crate::lower::{self, Lowered};
+use crate::passes;
+use crate::plan::{self, Plan};
+use crate::target::CpuTarget;
+
+/// How to compile.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Named CPU.
+    pub target: CpuTarget,
+    /// Code generator.
+    pub backend: Backend,
+    /// Check the graph after every pass.
+    pub verify: bool,
+}
+
+/// Why there is no package.
+#[derive(Debug)]
+pub enum CompileError {
+    /// The model file is at fault.
+    Model(Vec<Diagnostic>),
+    /// The compiler is at fault, or the target cannot do it.
+    Internal(String),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model(found) => write!(f, "{} errors in the model", found.len()),
+            Self::Internal(what) => write!(f, "the compiler failed: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+impl From<String> for CompileError {
+    fn from(what: String) -> Self {
+        Self::Internal(what)
+    }
+}
+
+/// One program after fusion and planning.
+pub struct PlannedProgram {
+    /// Name, graph after the passes, bindings.
+    pub source: ProgramGraph,
+    /// Kernel calls.
+    pub fused: Fused,
+    /// Arena.
+    pub plan: Plan,
+}
+
+/// A model up to, but without, machine code.
+pub struct Planned {
+    /// Programs.
+    pub programs: Vec<PlannedProgram>,
+    /// Parameters and sizes of generation.
+    pub built: BuiltFacts,
+}
+
+/// What remains of [`Programs`] once its graphs are fused.
+pub struct BuiltFacts {
+    /// Memory of the parameters.
+    pub layout: build::Layout,
+    /// Sizes of generation.
+    pub decode: build::DecodeShape,
+}
+
+/// Builds, optimises, fuses and plans all programs of a model.
+///
+/// # Errors
+/// The model's errors, or what no kernel covers.
+pub fn plan_model(
+    model: &Model,
+    purpose: Purpose<'_>,
+    verify: bool,
+) -> Result<Planned, CompileError> {
+    let Programs {
+        programs,
+        layout,
+        decode,
+    } = build::build(model, purpose).map_err(CompileError::Model)?;
+    let mut planned = Vec::with_capacity(programs.len());
+    for mut source in programs {
+        passes::run(
+            &mut source.graph,
+            model.train.precision,
+            model.train.residual,
+            verify,
+        )
+        .map_err(|error| format!("program `{}`: {error}", source.name))?;
+        let fused = fuse::fuse(&source.graph)
+            .map_err(|error| format!("program `{}`: {error}", source.name))?;
+        let plan = plan::plan(&fused);
+        planned.push(PlannedProgram {
+            source,
+            fused,
+            plan,
+        });
+    }
+    Ok(Planned {
+        programs: planned,
+        built: BuiltFacts { layout, decode },
+    })
+}
+
+/// Compiles a model.
+///
+/// # Errors
+/// The model's errors, or a failure of the compiler.
+pub fn compile(
+    model: &Model,
+    purpose: Purpose<'_>,
+    options: &Options,
+) -> Result<Package, CompileError> {
+    let planned = plan_model(model, purpose, options.verify)?;
+    let kernels = compile_kernels(&planned, options)?;
+    Ok(Assembly::new(model, options, &planned).assemble(kernels)?)
+}
+
+/// Distinct kernels in order of first use, lowered and compiled.
+struct Kernels {
+    index: BTreeMap<String, usize>,
+    lowered: Vec<(Kernel, Lowered)>,
+    blob: CodeBlob,
+}
+
+/// The kernels of a model, each once, in order of first use.
+pub fn distinct_kernels(planned: &Planned) -> Vec<Kernel> {
+    let mut seen = std::collections::BTreeSet::new();
+    let calls = planned
+        .programs
+        .iter()
+        .flat_map(|program| &program.fused.calls);
+    calls
+        .filter(|call| seen.insert(call.kernel.hash()))
+        .map(|call| call.kernel.clone())
+        .collect()
+}
+
+fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, String> {
+    let machine = options.backend.machine(&options.target);
+    let mut index = BTreeMap::new();
+    let mut lowered = Vec::new();
+    for kernel in distinct_kernels(planned) {
+        let hash = kernel.hash();
+        let mut done = lower::lower(&kernel, &machine)
+            .map_err(|error| format!("kernel `{}`: {error}", kernel.name))?;
+        done.function.name = format!("k{hash}");
+        index.insert(hash, lowered.len());
+        lowered.push((kernel, done));
+    }
+    let functions: Vec<crate::loops::Function> = lowered
+        .iter()
+        .map(|(_, done)| done.function.clone())
+        .collect();
+    let blob = codegen::generate(&functions, options.backend, &options.target)?;
+    Ok(Kernels {
+        index,
+        lowered,
+        blob,
+    })
+}
+
+/// Lays out regions and tensors.
+struct Assembly<'a> {
+    model: &'a Model,
+    options: &'a Options,
+    planned: &'a Planned,
+    package: Package,
+    /// Next free byte by region.
+    ends: BTreeMap<String, u64>,
+}
+
+impl<'a> Assembly<'a> {
+    fn new(model: &'a Model, options: &'a Options, planned: &'a Planned) -> Self {
+        let regions = [
+            "parameters",
+            "gradients",
+            "moment1",
+            "moment2",
+            "constants",
+            "inputs",
+            "outputs",
+            "state",
+            "arena",
+        ];
+        let package = Package {
+            target: options.target.name.to_owned(),
+            backend: options.backend.to_string(),
+            cpu_features: options.backend.cpu_features(&options.target),
+            model: facts(model, planned),
+            extents: Vec::new(),
+            regions: regions
+                .map(|name| Region {
+                    name: name.to_owned(),
+                    bytes: 0,
+                })
+                .to_vec(),
+            tensors: Vec::new(),
+            constants: Vec::new(),
+            kernels: Vec::new(),
+            code: Vec::new(),
+            programs: Vec::new(),
+        };
+        Self {
+            model,
+            options,
+            planned,
+            package,
+            ends: BTreeMap::new(),
+        }
+    }
+
+    fn assemble(mut self, kernels: Kernels) -> Result<Package, String> {
+        let _ = (self.model, self.options);
+        self.parameters();
+        for (kernel, lowered) in &kernels.lowered {
+            let entry = kernels
+                .blob
+                .entries
+                .iter()
+                .find(|(name, _)| *name == lowered.function.name);
+            let (_, entry) =
+                entry.ok_or_else(|| format!("no code for kernel `{}`", kernel.name))?;
+            self.package.kernels.push(PackageKernel {
+                name: kernel.name.clone(),
+                hash: kernel.hash(),
+                entry: *entry as u64,
+                scratch_bytes: lowered.function.scratch_bytes,
+            });
+        }
+        for program in &self.planned.programs {
+            let program = self.program(program, &kernels)?;
+            self.package.programs.push(program);
+        }
+        self.package.code = kernels.blob.bytes;
+        let arena = self
+            .package
+            .programs
+            .iter()
+            .map(|program| program.arena_bytes)
+            .max()
+            .unwrap_or(0);
+        self.ends.insert("arena".to_owned(), arena);
+        self.ends
+            .insert("constants".to_owned(), self.package.constants.len() as u64);
+        for region in &mut self.package.regions {
+            region.bytes = region
+                .bytes
+                .max(self.ends.get(&region.name).copied().unwrap_or(0));
+        }
+        Ok(self.package)
+    }
+
+    fn region(&self, name: &str) -> u32 {
+        self.package
+            .region(name)
+            .expect("all regions are declared in `new`")
+    }
+
+    fn parameters(&mut self) {
+        let layout = &self.planned.built.layout;
+        let region = self.region("parameters");
+        for slot in &layout.parameters {
+            self.package.tensors.push(Tensor {
+                name: slot.name.clone(),
+                role: Role::Parameter,
+                dtype: DType::F32,
+                dims: slot.dims.iter().map(|dim| ExtentRef::Fixed(*dim)).collect(),
+                slot: Slot {
+                    region,
+                    offset: slot.offset * 4,
+                },
+                parameter: Some(Parameter {
+                    init: slot.init,
+                    trained: slot.trained,
+                    decay: slot.decay,
+                    lr_scale: slot.lr_scale as f32,
+                }),
+            });
+        }
+        self.ends
+            .insert("parameters".to_owned(), layout.elements * 4);
+        for name in ["gradients", "moment1", "moment2"] {
+            self.ends
+                .insert(name.to_owned(), layout.trained_elements * 4);
+        }
+    }
+
+    /// The package's number of a program's run-time size.
+    fn extent(&mut self, extents: &[Extent], index: u32) -> u32 {
+        let extent = &extents[index as usize];
+        let derived = extent
+            .derived
+            .map(|(base, offset)| (self.extent(extents, base), offset));
+        let wanted = Extent {
+            derived,
+            ..extent.clone()
+        };
+        if let Some(known) = self
+            .package
+            .extents
+            .iter()
+            .position(|known| *known == wanted)
+        {
+            return known as u32;
+        }
+        self.package.extents.push(wanted);
+        self.package.extents.len() as u32 - 1
+    }
+
+    fn extent_ref(&mut self, extents: &[Extent], extent: ExtentRef) -> ExtentRef {
+        match extent {
+            ExtentRef::Fixed(_) => extent,
+            ExtentRef::Scaled { index, scale } => ExtentRef::Scaled {
+                index: self.extent(extents, index),
+                scale,
+            },
+        }
+    }
+
+    /// A tensor in a region that is filled in order; programs share tensors by name.
+    fn shared(
+        &mut self,
+        region: &str,
+        role: Role,
+        name: &str,
+        info: &fuse::BufferInfo,
+        extents: &[Extent],
+    ) -> Result<Slot, String> {
+        let dims: Vec<ExtentRef> = info
+            .dims
+            .iter()
+            .map(|dim| {
+                let extent = match *dim {
+                    crate::graph::Dim::Fixed(n) => ExtentRef::Fixed(n),
+                    crate::graph::Dim::Scaled { extent, scale } => ExtentRef::Scaled {
+                        index: extent.0,
+                        scale,
+                    },
+                };
+                self.extent_ref(extents, extent)
+            })
+            .collect();
+        if let Some(known) = self.package.tensor(name) {
+            return if known.dims == dims && known.dtype == info.dtype {
+                Ok(known.slot)
+            } else {
+                Err(format!("two programs disagree on the type of `{name}`"))
+            };
+        }
+        let end = self.ends.entry(region.to_owned()).or_insert(0);
+        let offset = *end;
+        *end = (offset + info.bytes()).next_multiple_of(64);
+        let slot = Slot {
+            region: self.region(region),
+            offset,
+        };
+        self.package.tensors.push(Tensor {
+            name: name.to_owned(),
+            role,
+            dtype: info.dtype,
+            dims,
+            slot,
+            parameter: None,
+        });
+        Ok(slot)
+    }
+
+    fn constant(&mut self, values: &[f32]) -> Slot {
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        let region = self.region("constants");
+        let known = (0..self.package.constants.len())
+            .step_by(64)
+            .find(|start| self.package.constants[*start..].starts_with(&bytes));
+        let offset = known.unwrap_or_else(|| {
+            let start = self.package.constants.len();
+            self.package.constants.extend(&bytes);
+            let end = self.package.constants.len().next_multiple_of(64);
+            self.package.constants.resize(end, 0);
+            start
+        });
+        Slot {
+            region,
+            offset: offset as u64,
+        }
+    }
+
+    fn program(&mut self, planned: &PlannedProgram, kernels: &Kernels) -> Result<Program, String> {
+        let PlannedProgram {
+            source,
+            fused,
+            plan,
+        } = planned;
+        let graph = &source.graph;
+        let arena = self.region("arena");
+        let mut inputs = Vec::new();
+        let mut outputs = Vec::new();
+        let used: std::collections::BTreeSet<u32> = fused
+            .calls
+            .iter()
+            .flat_map(|call| call.args.iter().map(|(key, _)| key.0))
+            .collect();
+        let mut slots = Vec::with_capacity(fused.buffers.len());
+        for (index, info) in fused.buffers.iter().enumerate() {
+            let slot = match info.home {
+                Home::Arena => plan.offsets[index].map(|offset| Slot {
+                    region: arena,
+                    offset,
+                }),
+                Home::Output(number) => {
+                    let name = graph.outputs[number].name.clone();
+                    let slot = self.shared("outputs", Role::Output, &name, info, &fused.extents)?;
+                    outputs.push(name);
+                    Some(slot)
+                }
+                Home::Source(_) if !used.contains(&(index as u32)) => None,
+                Home::Source(node) => Some(match graph.op(node) {
+                    Op::Constant(values) => self.constant(values),
+                    Op::Input(role) => {
+                        let name = graph.node(node).name.clone();
+                        match (source.bindings.get(&name), role) {
+                            (Some((region, offset)), _) => Slot {
+                                region: self.region(region),
+                                offset: *offset,
+                            },
+                            (None, InputRole::Data) => {
+                                let slot = self.shared(
+                                    "inputs",
+                                    Role::Input,
+                                    &name,
+                                    info,
+                                    &fused.extents,
+                                )?;
+                                inputs.push(name);
+                                slot
+                            }
+                            (None, InputRole::State(region)) => {
+                                self.shared(region, Role::State, &name, info, &fused.extents)?
+                            }
+                            (None, InputRole::Parameter(_)) => {
+                                return Err(format!("parameter `{name}` has no memory"));
+                            }
+                        }
+                    }
+                    op => return Err(format!("{op:?} is no source")),
+                }),
+            };
+            slots.push(slot);
+        }
+        let mut launches = Vec::with_capacity(fused.calls.len());
+        for call in &fused.calls {
+            launches.push(self.launch(call, fused, &slots, kernels)?);
+        }
+        Ok(Program {
+            name: source.name.clone(),
+            launches,
+            inputs,
+            outputs,
+            largest_live_bytes: plan.largest_live_bytes,
+            arena_bytes: plan.arena_bytes,
+        })
+    }
+
+    fn launch(
+        &mut self,
+        call: &fuse::Call,
+        fused: &Fused,
+        slots: &[Option<Slot>],
+        kernels: &Kernels,
+    ) -> Result<Launch, String> {
+        let index = kernels.index[&call.kernel.hash()];
+        let (kernel, lowered) = &kernels.lowered[index];
+        let args = call
+            .args
+            .iter()
+            .map(|(key, first)| {
+                let info = &fused.buffers[key.0 as usize];
+                let slot = slots[key.0 as usize]
+                    .ok_or_else(|| format!("`{}` has no memory", info.name))?;
+                Ok(Slot {
+                    offset: slot.offset + first * info.dtype.size(),
+                    ..slot
+                })
+            })
+            .collect::<Result<Vec<Slot>, String>>()?;
+        let bytes = call
+            .args
+            .iter()
+            .map(|(key, _)| fused.buffers[key.0 as usize].bytes())
+            .sum();
+        let extents: Vec<ExtentRef> = call
+            .extents
+            .iter()
+            .map(|extent| self.extent_ref(&fused.extents, *extent))
+            .collect();
+        let tiles = lowered
+            .tiles
+            .iter()
+            .map(|(axis, tile)| {
+                let extent = match kernel.axis_of(*axis).size {
+                    AxisSize::Fixed(n) => ExtentRef::Fixed(n),
+                    AxisSize::Runtime(slot) => extents[slot as usize],
+                };
+                TileAxis {
+                    extent,
+                    tile: *tile,
+                }
+            })
+            .collect();
+        Ok(Launch {
+            name: call.name.clone(),
+            kernel: index as u32,
+            args,
+            extents,
+            tiles,
+            flops: call.flops,
+            bytes,
+        })
+    }
+}
+
+fn facts(model: &Model, planned: &Planned) -> ModelFacts {
+    let flops = planned
+        .programs
+        .iter()
+        .find(|program| program.source.name == "accumulate")
+        .map_or(0, |program| {
+            program.fused.calls.iter().map(|call| call.flops).sum()
+        });
+    let vision = model.vision.as_ref();
+    ModelFacts {
+        name: model.name.clone(),
+        resolved: model.resolved.clone(),
+        sequences: model.train.micro_batch_sequences,
+        length: model.decoder.max_sequence_length,
+        images: vision.map_or(0, |_| model.train.micro_batch_images.max(1)),
+        resolution: vision.map_or(0, |vision| vision.encoder.resolution),
+        image_tokens: vision.map_or(0, |vision| vision.connector.image_tokens),
+        vocabulary: model.decoder.vocabulary,
+        decode_sequences: planned.built.decode.sequences,
+        prefill_length: planned.built.decode.prefill,
+        flops,
+    }
+}

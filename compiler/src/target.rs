@@ -1,0 +1,163 @@
+//! Named CPU targets.
+//!
+//! A target is a *name* with a fixed meaning: which instructions may be used and
+//! how wide a vector is. Generated code, schedules and golden files depend on
+//! the name alone, never on the machine that compiles; the machine only decides
+//! which name [`CpuTarget::host`] picks.
+
+use std::fmt;
+
+/// A set of instructions that CPU code may use, known by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CpuTarget {
+    /// The name that selects this target, such as `cpu:x86-64-v4`.
+    pub name: &'static str,
+    /// LLVM's processor name.
+    pub llvm_cpu: &'static str,
+    /// LLVM features added to those of `llvm_cpu`, comma separated, each `+name`.
+    pub features: &'static str,
+    /// Lanes of one `f32` vector register.
+    pub vector_lanes_f32: usize,
+    /// Whether `bf16` dot products have an instruction (`vdpbf16ps`).
+    ///
+    /// It changes results: the instruction adds the odd product first and
+    /// flushes subnormals, so it is part of the name.
+    pub bf16_dot: bool,
+}
+
+/// Every CPU target, the most capable first.
+pub const CPU_TARGETS: [CpuTarget; 3] = [
+    CpuTarget {
+        name: "cpu:x86-64-v4-bf16",
+        llvm_cpu: "x86-64-v4",
+        features: "+avx512bf16",
+        vector_lanes_f32: 16,
+        bf16_dot: true,
+    },
+    CpuTarget {
+        name: "cpu:x86-64-v4",
+        llvm_cpu: "x86-64-v4",
+        features: "",
+        vector_lanes_f32: 16,
+        bf16_dot: false,
+    },
+    CpuTarget {
+        name: "cpu:x86-64-v3",
+        llvm_cpu: "x86-64-v3",
+        features: "",
+        vector_lanes_f32: 8,
+        bf16_dot: false,
+    },
+];
+
+/// A CPU target name that is not one of [`CPU_TARGETS`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownCpuTarget {
+    /// The name that was asked for.
+    pub name: String,
+}
+
+impl fmt::Display for UnknownCpuTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown CPU target `{}`; known are", self.name)?;
+        for (index, target) in CPU_TARGETS.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            write!(f, "{separator} `{}`", target.name)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownCpuTarget {}
+
+impl CpuTarget {
+    /// Finds a target by its name.
+    ///
+    /// # Errors
+    ///
+    /// The name is not one of [`CPU_TARGETS`].
+    pub fn parse(name: &str) -> Result<Self, UnknownCpuTarget> {
+        CPU_TARGETS
+            .iter()
+            .find(|target| target.name == name)
+            .copied()
+            .ok_or_else(|| UnknownCpuTarget {
+                name: name.to_owned(),
+            })
+    }
+
+    /// The most capable target whose code this machine can run, or `None` on a
+    /// machine below `cpu:x86-64-v3` or of another architecture.
+    pub fn host() -> Option<Self> {
+        CPU_TARGETS
+            .iter()
+            .find(|target| target.runs_here())
+            .copied()
+    }
+
+    /// Whether this machine has every instruction of the target.
+    #[cfg(target_arch = "x86_64")]
+    pub fn runs_here(&self) -> bool {
+        let v3 = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("f16c")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("movbe");
+        let v4 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512cd")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        let bf16 = is_x86_feature_detected!("avx512bf16");
+        v3 && (self.vector_lanes_f32 < 16 || v4) && (!self.bf16_dot || bf16)
+    }
+
+    /// Whether this machine has every instruction of the target.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn runs_here(&self) -> bool {
+        false
+    }
+
+    /// Bytes of one vector register.
+    pub fn vector_bytes(&self) -> usize {
+        self.vector_lanes_f32 * size_of::<f32>()
+    }
+}
+
+impl fmt::Display for CpuTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for target in CPU_TARGETS {
+            assert_eq!(CpuTarget::parse(&target.to_string()), Ok(target));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let message = CpuTarget::parse("cpu:x86-64-v5").unwrap_err().to_string();
+        assert!(message.contains("`cpu:x86-64-v5`"), "{message}");
+        assert!(message.contains("`cpu:x86-64-v3`"), "{message}");
+    }
+
+    #[test]
+    fn the_host_runs_what_it_picks_and_all_below() {
+        let Some(host) = CpuTarget::host() else {
+            return;
+        };
+        let position = CPU_TARGETS.iter().position(|t| *t == host).unwrap();
+        for (index, target) in CPU_TARGETS.iter().enumerate() {
+            assert_eq!(target.runs_here(), index >= position, "{target}");
+        }
+    }
+}
