@@ -61,6 +61,8 @@ from_error!(
     mm1_runtime::data::DataError,
     mm1_runtime::engine::RunError,
     mm1_runtime::executor::ExecutorError,
+    mm1_runtime::init::WeightsError,
+    mm1_runtime::rundir::RunDirError,
     mm1_runtime::tokenizer::TokenizerError,
     serde_json::Error,
     std::io::Error,

@@ -7,7 +7,6 @@ mod commands;
 mod compile;
 mod convert;
 mod failure;
-mod resume;
 mod roof;
 mod tensors;
 mod trained;

@@ -41,8 +41,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut executor = Executor::new(Arc::clone(&package), threads(args.threads))?;
     match &args.weights {
         Some(path) => {
-            mm1_runtime::init::load_weights(&mut executor, path, "")
-                .map_err(|error| Failure::new(error.to_string()))?;
+            mm1_runtime::init::load_weights(&mut executor, path, "")?;
         }
         None => mm1_runtime::init::initialize(&mut executor, seed)?,
     }

@@ -263,7 +263,7 @@ fn prompts_that_do_not_fit_are_refused() {
         end: END,
         tokens: 4,
     };
-    let mut refuse = |tokens: Vec<i32>, images: usize, word: &str| {
+    let refuse = |tokens: Vec<i32>, images: usize, word: &str| {
         let prompt = Prompt {
             tokens,
             images: vec![vec![0.0; 3]; images],
