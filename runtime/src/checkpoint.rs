@@ -538,4 +538,4 @@ fn step_of(name: &str) -> Option<u64> {
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]
-mod tests;
+pub(crate) mod tests;

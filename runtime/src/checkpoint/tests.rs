@@ -14,7 +14,8 @@ const CHILD: &str = "MM1C_CHECKPOINT_CHILD";
 /// Checkpoints that the killed child writes.
 const SAVES: u64 = 4;
 
-fn package(parameters: &[(&str, DType, &[u64], bool)]) -> Package {
+/// A package of parameters alone: name, type, sizes, whether trained.
+pub(crate) fn package(parameters: &[(&str, DType, &[u64], bool)]) -> Package {
     let mut offset = 0;
     let tensors = parameters
         .iter()
