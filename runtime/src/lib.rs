@@ -8,9 +8,16 @@
 pub mod checkpoint;
 pub mod data;
 pub mod device;
+pub mod engine;
+pub mod evaluate;
 pub mod executor;
+pub mod generate;
 pub mod init;
+pub mod metrics;
 pub mod philox;
+pub mod report;
 pub mod rundir;
+pub mod schedule;
 pub mod signal;
 pub mod tokenizer;
+pub mod train;

@@ -1,0 +1,126 @@
+//! From a path on the command line to a model and a package.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+
+use mm1_dsl::model::Model;
+use mm1_package::Package;
+
+use crate::args::{Backend, BackendArgs, ProgramArgs};
+use crate::failure::Failure;
+
+/// What a package is compiled for, besides the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Code generator; `None` takes the best one of this build.
+    pub backend: Option<Backend>,
+    /// Named target; `None` takes this machine's.
+    pub target: Option<String>,
+    /// Tensors that the program `run` is to have as outputs.
+    pub fetch: Vec<String>,
+    /// Parameters whose gradients it is to have as outputs, `all` for all.
+    pub gradients: Vec<String>,
+}
+
+impl From<&BackendArgs> for Request {
+    fn from(args: &BackendArgs) -> Self {
+        Self {
+            backend: args.backend,
+            target: args.target.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Compiles `model`. This is the only place where the command line meets the compiler.
+///
+/// # Errors
+/// A model or request that the compiler refuses.
+pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
+    let _ = request;
+    Err(Failure::new(format!(
+        "this build of mm1c cannot compile `{}`: it has no code generator; give a compiled \
+         package with --package",
+        model.name
+    )))
+}
+
+/// Loads a graph file; warnings go to standard error.
+///
+/// # Errors
+/// All findings of the language, rendered.
+pub fn load_model(path: &Path, sets: &[String]) -> Result<Model, Failure> {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let model = mm1_dsl::load(path, sets)
+        .map_err(|diagnostics| Failure::rendered(diagnostics.render(colour)))?;
+    let warnings = model.render_warnings(colour);
+    if !warnings.is_empty() {
+        eprint!("{warnings}");
+    }
+    Ok(model)
+}
+
+/// Reads a package.
+///
+/// # Errors
+/// A file that cannot be read, or is no package of this version.
+pub fn read_package(path: &Path) -> Result<Package, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::at(path, error))?;
+    Package::from_bytes(&bytes).map_err(|error| Failure::at(path, error))
+}
+
+/// The package to run for `model`: the one given, if it is of this model, or a new one.
+///
+/// # Errors
+/// As [`compile`] and [`read_package`]; a package of another model.
+pub fn package_of(model: &Model, args: &ProgramArgs) -> Result<Arc<Package>, Failure> {
+    let Some(path) = &args.package else {
+        return compile(model, &Request::from(&args.backend)).map(Arc::new);
+    };
+    let package = read_package(path)?;
+    let facts = &package.model;
+    let (train, decoder) = (&model.train, &model.decoder);
+    let tokens = model
+        .vision
+        .as_ref()
+        .map_or(0, |it| it.connector.image_tokens);
+    let side = model.vision.as_ref().map_or(0, |it| it.encoder.resolution);
+    let differences: Vec<String> = [
+        (
+            "train.micro_batch_sequences",
+            facts.sequences,
+            train.micro_batch_sequences,
+        ),
+        (
+            "decoder.max_sequence_length",
+            facts.length,
+            decoder.max_sequence_length,
+        ),
+        ("decoder.vocabulary", facts.vocabulary, decoder.vocabulary),
+        ("connector.image_tokens", facts.image_tokens, tokens),
+        ("encoder.resolution", facts.resolution, side),
+    ]
+    .into_iter()
+    .filter(|(_, package, model)| package != model)
+    .map(|(key, package, model)| {
+        format!("\n  {key}: {package} in the package, {model} in the file")
+    })
+    .collect();
+    if differences.is_empty() {
+        return Ok(Arc::new(package));
+    }
+    Err(Failure::new(format!(
+        "`{}` is a package of another model:{}",
+        path.display(),
+        differences.concat()
+    )))
+}
+
+/// Threads that a command may use: those asked for, or one per core.
+pub fn threads(asked: Option<usize>) -> usize {
+    asked
+        .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
+        .unwrap_or(1)
+        .max(1)
+}
