@@ -256,10 +256,10 @@ pub const KEYS: &[Key] = &[
     row("encoder.patch_bias", K::Bool, D::Bool(false), "Whether the patch embedding has a bias."),
     row("encoder.class_token", K::Bool, D::Bool(true), "Whether a learned token precedes the patches."),
     row("encoder.pre_norm", K::Bool, D::Bool(true), "Whether a norm precedes the first block."),
+    row("encoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
     row("encoder.features.block", K::Int { min: -4096, max: 4095 }, D::Int(-1), "Block whose output is used; -1 is the last. Later blocks do not run."),
     row("encoder.features.class_token", K::Choice(&["drop"]), D::Text("drop"), "What becomes of the class token."),
     row("encoder.features.final_norm", K::Bool, D::Required, "Whether the encoder's final norm applies to the features."),
-    row("encoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
 
     row("image.fit", K::Choice(&["squash", "crop", "pad"]), D::Text("squash"), "How a picture becomes square: stretched, cut in the centre after resizing the short side, or padded with the mean."),
     row("image.filter", K::Choice(&["bicubic", "bilinear", "nearest"]), D::Text("bicubic"), "Interpolation; antialiased when shrinking."),
@@ -339,7 +339,6 @@ pub const KEYS: &[Key] = &[
     row("train.loss_normalization", K::Choice(&["token", "example", "sequence"]), D::Text("token"), "What the loss is a mean over."),
     row("train.z_loss", K::Float { min: 0.0, max: 1.0 }, D::Float(0.0), "Weight of the squared log-sum-exp of the logits."),
     row("train.freeze", K::Texts, D::NoTexts, "Patterns of parameters that do not change."),
-    row("train.lr_scale.*", K::Float { min: 0.0, max: 1e6 }, D::Absent, "Factor on the learning rate of the parameters that match the pattern."),
     row("train.init_std", K::Float { min: 0.0, max: 10.0 }, D::Float(0.02), "Standard deviation of initial weights (truncated normal)."),
     row("train.log_every", STEPS, D::Int(10), "Steps between log lines; 0 for none."),
     row("train.evaluate_every", STEPS, D::Int(0), "Steps between evaluations; 0 for one at the end."),
@@ -348,6 +347,7 @@ pub const KEYS: &[Key] = &[
     row("train.evaluation_examples", K::Int { min: 0, max: 10_000_000 }, D::Int(100), "Held-out examples per evaluation."),
     row("train.generate_tokens", K::Int { min: 1, max: 1 << 20 }, D::Int(32), "Longest answer.").unit("tokens"),
     row("train.nonfinite_limit", K::Int { min: 0, max: 1_000_000 }, D::Int(10), "Skipped steps in a row before a run stops."),
+    row("train.lr_scale.*", K::Float { min: 0.0, max: 1e6 }, D::Absent, "Factor on the learning rate of the parameters that match the pattern."),
 
     row("init.encoder", K::Text, D::Absent, "Weights that the encoder starts from: `run:DIRECTORY` or a file."),
     row("init.connector", K::Text, D::Absent, "Weights that the connector starts from."),

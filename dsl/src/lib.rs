@@ -1,8 +1,8 @@
 //! The language of mm1c: graph files, inheritance, validation, components, diagnostics.
 //!
 //! [`load`] goes from a path to a [`model::Model`]: the chain of `extends` is read and merged with
-//! `--set` and presets ([`layers`]), every key is checked against the key table ([`keys`],
-//! [`validate`]) and against the others ([`checks`]), and components are instantiated once so that
+//! `--set` and presets (`layers`), every key is checked against the key table ([`keys`],
+//! `validate`) and against the others (`checks`), and components are instantiated once so that
 //! what they find wrong is reported with everything else ([`component`]).
 
 mod checks;
@@ -19,6 +19,7 @@ mod nearest;
 pub mod presets;
 pub mod resolve;
 pub mod resolved;
+pub mod schema;
 pub mod source;
 pub mod span;
 pub mod tree;
