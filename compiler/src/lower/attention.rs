@@ -164,7 +164,7 @@ fn sequence_axes(kernel: &Kernel) -> Result<(AxisId, AxisId), String> {
         };
         // An axis of one element appears in no address, so the lanes' side is not asked.
         let own = |axis: &AxisId| kernel.axis_of(*axis).parallel && !scalars.contains(axis);
-        let vector = stage.domain.iter().copied().filter(own).last();
+        let vector = stage.domain.iter().copied().rfind(own);
         return Ok((vector.ok_or("no parallel axis for the lanes")?, block));
     }
     Err("no stage folds a tile".to_owned())
