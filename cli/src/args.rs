@@ -119,7 +119,7 @@ pub struct CompileArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print these stages instead of writing a package, separated by commas:
-    /// model,graph,fused,kernels,mlir,clif,plan.
+    /// model,graph,kernels,plan.
     #[arg(long, value_name = "STAGES", value_delimiter = ',')]
     pub emit: Vec<String>,
 }

@@ -1,9 +1,15 @@
 //! From a path on the command line to a model and a package.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
+use mm1_compiler::build::Purpose;
+use mm1_compiler::codegen;
+use mm1_compiler::compile::{CompileError, Options};
+use mm1_compiler::target::CpuTarget;
+use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
 use mm1_package::Package;
 
@@ -33,17 +39,108 @@ impl From<&BackendArgs> for Request {
     }
 }
 
-/// Compiles `model`. This is the only place where the command line meets the compiler.
+/// Compiles `model`. This is the only place where the command line asks for code.
 ///
 /// # Errors
 /// A model or request that the compiler refuses.
 pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
-    let _ = request;
-    Err(Failure::new(format!(
-        "this build of mm1c cannot compile `{}`: it has no code generator; give a compiled \
-         package with --package",
-        model.name
-    )))
+    let unsupported = || {
+        Failure::new("this machine is none of the targets that mm1c knows: name one with --target")
+    };
+    let options = Options {
+        target: match &request.target {
+            Some(name) => {
+                CpuTarget::parse(name).map_err(|error| Failure::new(error.to_string()))?
+            }
+            None => CpuTarget::host().ok_or_else(unsupported)?,
+        },
+        backend: match request.backend {
+            Some(Backend::Mlir) => codegen::Backend::parse("mlir").map_err(Failure::new)?,
+            Some(Backend::Cranelift) => codegen::Backend::Cranelift,
+            None => codegen::Backend::preferred(),
+        },
+        verify: cfg!(debug_assertions),
+    };
+    let (fetch, gradients) = (&request.fetch[..], &request.gradients[..]);
+    let purpose = match fetch.is_empty() && gradients.is_empty() {
+        true => Purpose::All,
+        false => Purpose::Fetch { fetch, gradients },
+    };
+    mm1_compiler::compile::compile(model, purpose, &options).map_err(|error| refused(model, error))
+}
+
+/// Runs the compiler's own checks of `model`: shapes, and patterns that match no parameter.
+///
+/// # Errors
+/// What it finds, rendered.
+pub fn check(model: &Model) -> Result<(), Failure> {
+    mm1_compiler::build::build(model, Purpose::All)
+        .map(|_| ())
+        .map_err(|found| refused(model, CompileError::Model(found)))
+}
+
+/// Stages that [`stage`] prints.
+pub const STAGES: &[&str] = &["model", "graph", "kernels", "plan"];
+
+/// The text of one stage of the compilation of `model`.
+///
+/// # Errors
+/// A model that the compiler refuses, or a stage that does not exist.
+pub fn stage(model: &Model, name: &str) -> Result<String, Failure> {
+    let planned = || {
+        mm1_compiler::compile::plan_model(model, Purpose::All, true)
+            .map_err(|error| refused(model, error))
+    };
+    let mut text = String::new();
+    match name {
+        "model" => text.push_str(&model.resolved),
+        "graph" => {
+            for program in &planned()?.programs {
+                let graph = mm1_compiler::graph::text::print(&program.source.graph);
+                let _ = writeln!(text, "# program {}\n{graph}", program.source.name);
+            }
+        }
+        "kernels" => {
+            for kernel in mm1_compiler::compile::distinct_kernels(&planned()?) {
+                let _ = writeln!(text, "{}  {}", kernel.hash(), kernel.name);
+            }
+        }
+        "plan" => {
+            for program in &planned()?.programs {
+                let _ = writeln!(
+                    text,
+                    "{}: {} launches, arena {} bytes, largest live set {} bytes",
+                    program.source.name,
+                    program.fused.calls.len(),
+                    program.plan.arena_bytes,
+                    program.plan.largest_live_bytes
+                );
+            }
+        }
+        unknown => {
+            return Err(Failure::new(format!(
+                "there is no stage `{unknown}` to print; there is {}",
+                STAGES.join(", ")
+            )));
+        }
+    }
+    Ok(text)
+}
+
+/// The compiler's refusal as a person reads it.
+fn refused(model: &Model, error: CompileError) -> Failure {
+    match error {
+        CompileError::Model(list) => {
+            let sources = model.sources().clone();
+            Failure::rendered(Diagnostics { list, sources }.sorted().render(colour()))
+        }
+        internal => Failure::new(internal.to_string()),
+    }
+}
+
+/// Whether standard error shows colours.
+fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Loads a graph file; warnings go to standard error.
@@ -51,10 +148,9 @@ pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
 /// # Errors
 /// All findings of the language, rendered.
 pub fn load_model(path: &Path, sets: &[String]) -> Result<Model, Failure> {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let model = mm1_dsl::load(path, sets)
-        .map_err(|diagnostics| Failure::rendered(diagnostics.render(colour)))?;
-    let warnings = model.render_warnings(colour);
+        .map_err(|diagnostics| Failure::rendered(diagnostics.render(colour())))?;
+    let warnings = model.render_warnings(colour());
     if !warnings.is_empty() {
         eprint!("{warnings}");
     }

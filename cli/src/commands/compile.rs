@@ -3,31 +3,18 @@
 use std::path::PathBuf;
 
 use crate::args::CompileArgs;
-use crate::compile::{Request, compile, load_model};
+use crate::compile::{Request, compile, load_model, stage};
 use crate::failure::Failure;
-
-/// Stages that `--emit` prints.
-const STAGES: &[&str] = &["model"];
 
 /// Compiles to a file, or prints stages.
 ///
 /// # Errors
 /// A model that is refused, a stage that does not exist, a file that cannot be written.
 pub fn run(args: &CompileArgs) -> Result<(), Failure> {
-    if let Some(unknown) = args
-        .emit
-        .iter()
-        .find(|stage| !STAGES.contains(&stage.as_str()))
-    {
-        return Err(Failure::new(format!(
-            "there is no stage `{unknown}` to print; there is {}",
-            STAGES.join(", ")
-        )));
-    }
     let model = load_model(&args.model.model, &args.model.sets)?;
     if !args.emit.is_empty() {
-        for _ in &args.emit {
-            print!("{}", model.resolved);
+        for name in &args.emit {
+            print!("{}", stage(&model, name)?);
         }
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::args::{DiffArgs, ModelArgs, ResolveArgs};
-use crate::compile::load_model;
+use crate::compile::{self, load_model};
 use crate::failure::Failure;
 
 /// `mm1c check`.
@@ -12,6 +12,7 @@ use crate::failure::Failure;
 /// The findings.
 pub fn check(args: &ModelArgs) -> Result<(), Failure> {
     let model = load_model(&args.model, &args.sets)?;
+    compile::check(&model)?;
     eprintln!("`{}` is correct", model.name);
     Ok(())
 }

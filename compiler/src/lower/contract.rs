@@ -395,6 +395,5 @@ fn epilogue(
 pub(super) fn is_contiguous(emit: &Emit<'_>, expr: ExprId, axis: AxisId) -> bool {
     rows::loads(emit.kernel, &[expr])
         .into_iter()
-        .map(|(address, guards)| emit.stride_along(address, guards, axis))
-        .fold(false, |found, stride| found || stride == Some(1))
+        .any(|(address, guards)| emit.stride_along(address, guards, axis) == Some(1))
 }

@@ -21,6 +21,10 @@ pub(crate) enum Tile {
     },
 }
 
+/// What a loop level computes: its number and the values carried so far give the next ones.
+pub(crate) type LevelBody<'a, 'k> =
+    dyn FnMut(&mut Emit<'k>, usize, &[ValueId]) -> Result<Vec<ValueId>, String> + 'a;
+
 /// A lowering in progress.
 pub(crate) struct Emit<'k> {
     pub kernel: &'k Kernel,
@@ -186,7 +190,7 @@ impl<'k> Emit<'k> {
         [low, high]: [ValueId; 2],
         widths: &[u32],
         inits: &[Vec<ValueId>],
-        body: &mut dyn FnMut(&mut Self, usize, &[ValueId]) -> Result<Vec<ValueId>, String>,
+        body: &mut LevelBody<'_, 'k>,
     ) -> Result<Vec<Vec<ValueId>>, String> {
         let mut low = low;
         let mut results = Vec::new();

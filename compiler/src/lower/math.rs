@@ -332,7 +332,7 @@ fn erf(b: &mut Builder, x: ValueId) -> ValueId {
             -0.026_854_211,
             0.112_835_94,
             -0.376_126_26,
-            1.128_379_1,
+            std::f32::consts::FRAC_2_SQRT_PI,
         ],
     );
     let small = mul(b, x, p);

@@ -7,6 +7,10 @@ use crate::loops::{
     Compare, FloatBinary, FloatUnary, IndexOp, IntBinary, Operation, Type, ValueId,
 };
 
+type Unary = (FloatUnary, fn(f32) -> f32);
+type Binary = (FloatBinary, fn(f32, f32) -> f32);
+type Int = (IntBinary, fn(u32, u32) -> u32);
+
 const WIDTHS: [u32; 4] = [1, 4, 8, 16];
 
 /// Bit patterns that float operations tend to get wrong, then ordinary numbers.
@@ -102,13 +106,13 @@ fn same(got: &[u32], want: impl Iterator<Item = f32>, what: &str) {
 
 #[test]
 fn float_operations_agree_with_rust() {
-    let unary: [(FloatUnary, fn(f32) -> f32); 4] = [
+    let unary: [Unary; 4] = [
         (FloatUnary::Neg, |x| -x),
         (FloatUnary::Abs, f32::abs),
         (FloatUnary::Sqrt, f32::sqrt),
         (FloatUnary::Nearest, f32::round_ties_even),
     ];
-    let binary: [(FloatBinary, fn(f32, f32) -> f32); 6] = [
+    let binary: [Binary; 6] = [
         (FloatBinary::Add, |a, b| a + b),
         (FloatBinary::Sub, |a, b| a - b),
         (FloatBinary::Mul, |a, b| a * b),
@@ -139,7 +143,7 @@ fn float_operations_agree_with_rust() {
 
 #[test]
 fn integer_operations_and_conversions_agree_with_rust() {
-    let binary: [(IntBinary, fn(u32, u32) -> u32); 7] = [
+    let binary: [Int; 7] = [
         (IntBinary::Add, u32::wrapping_add),
         (IntBinary::Sub, u32::wrapping_sub),
         (IntBinary::And, |a, b| a & b),

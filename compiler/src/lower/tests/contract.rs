@@ -204,7 +204,7 @@ fn two_products_may_share_one_epilogue() {
     let lhs = load_at(&mut k, x, address, Vec::new());
     let tiles = [gate, up].map(|weight| {
         let rhs = load(&mut k, weight, &[(j, d as i64), (inner, 1)]);
-        let stage = k.stage(
+        k.stage(
             &[i, inner, j],
             &[inner],
             StageKind::Contract {
@@ -213,8 +213,7 @@ fn two_products_may_share_one_epilogue() {
                 operands: DType::F32,
                 window: None,
             },
-        );
-        stage
+        )
     });
     let [gate, up] = tiles.map(|stage| k.expr(Expr::Tile { stage, result: 0 }));
     let act = k.expr(Expr::Unary(Unary::Silu, gate));

@@ -1,6 +1,7 @@
 //! Kernels made by hand, lowered, compiled and compared with their plain meaning.
 
 mod contract;
+mod models;
 mod rows;
 
 use half::bf16;
