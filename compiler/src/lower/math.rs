@@ -245,7 +245,7 @@ fn gated_grad(b: &mut Builder, x: ValueId, inner: ValueId, slope: ValueId) -> Va
 
 /// √(8/π)·(x + 0.044715x³) and its slope: ½(1 + tanh u) = σ(2u).
 fn gelu_tanh_inner(b: &mut Builder, x: ValueId) -> (ValueId, ValueId) {
-    const ROOT: f32 = 1.595_769_1;
+    const ROOT: f32 = 1.595_769;
     let square = mul(b, x, x);
     let (cubic, linear) = (like(b, ROOT * 0.044_715, x), like(b, ROOT, x));
     let factor = b.fma(cubic, square, linear);
@@ -309,9 +309,9 @@ fn scaled_erfc(b: &mut Builder, z: ValueId) -> ValueId {
             -0.546_502_6,
             0.609_342_16,
             -0.334_311_87,
-            0.297_973_19,
+            0.297_973_2,
             0.121_059_97,
-            0.216_689_39,
+            0.216_689_4,
             0.224_748_67,
             0.225_716_86,
         ],
