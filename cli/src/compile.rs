@@ -49,7 +49,9 @@ pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
     };
     let options = Options {
         target: match &request.target {
-            Some(name) => CpuTarget::parse(name).map_err(|error| Failure::new(error.to_string()))?,
+            Some(name) => {
+                CpuTarget::parse(name).map_err(|error| Failure::new(error.to_string()))?
+            }
             None => CpuTarget::host().ok_or_else(unsupported)?,
         },
         backend: match request.backend {
@@ -64,8 +66,7 @@ pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
         true => Purpose::All,
         false => Purpose::Fetch { fetch, gradients },
     };
-    mm1_compiler::compile::compile(model, purpose, &options)
-        .map_err(|error| refused(model, error))
+    mm1_compiler::compile::compile(model, purpose, &options).map_err(|error| refused(model, error))
 }
 
 /// Runs the compiler's own checks of `model`: shapes, and patterns that match no parameter.

@@ -388,10 +388,11 @@ impl<'a> Assembly<'a> {
         Ok(slot)
     }
 
-    fn constant(&mut self, values: &[f32]) -> Slot {
+    /// Constants are f64 in a graph and f32 in memory.
+    fn constant(&mut self, values: &[f64]) -> Slot {
         let bytes: Vec<u8> = values
             .iter()
-            .flat_map(|value| value.to_le_bytes())
+            .flat_map(|value| (*value as f32).to_le_bytes())
             .collect();
         let region = self.region("constants");
         let known = (0..self.package.constants.len())

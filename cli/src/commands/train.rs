@@ -127,7 +127,10 @@ impl Origin {
             (Resume::From(path), _) => (Self::From(path.clone()), path),
         };
         let changes = compare(&checkpoint::peek(&path)?.resolved, &model.resolved);
-        if changes.iter().any(|change| change.verdict == Verdict::Refused) {
+        if changes
+            .iter()
+            .any(|change| change.verdict == Verdict::Refused)
+        {
             return Err(Failure::new(format!(
                 "the run cannot go on from `{}`; what changed since:\n{}take the refused changes \
                  back, or start another run with --run-dir",
@@ -180,12 +183,7 @@ fn state_of(snapshot: &Snapshot) -> Result<State, Failure> {
     })
 }
 
-fn save(
-    store: &Store,
-    model: &Model,
-    executor: &Executor,
-    state: &State,
-) -> Result<(), RunError> {
+fn save(store: &Store, model: &Model, executor: &Executor, state: &State) -> Result<(), RunError> {
     let fault = |error: &dyn std::fmt::Display| RunError::Engine(error.to_string());
     let mut counters = serde_json::to_value(state).map_err(|error| fault(&error))?;
     let data = counters
@@ -217,7 +215,10 @@ fn environment(package: &Package, kernels: usize, loaders: usize) -> String {
         // A JSON string is a TOML basic string but for the escaped slash, which is not written.
         let _ = writeln!(text, "{key} = {}", serde_json::Value::String(value));
     }
-    let _ = writeln!(text, "kernel_threads = {kernels}\nloader_threads = {loaders}");
+    let _ = writeln!(
+        text,
+        "kernel_threads = {kernels}\nloader_threads = {loaders}"
+    );
     text
 }
 

@@ -478,7 +478,7 @@ fn apply_graph(model: &Model, layout: &Layout) -> Graph {
         graph
             .add_typed(
                 name,
-                Op::Splat(value as f32),
+                Op::Splat(value),
                 vec![Type::scalar(DType::F32)],
                 &[],
             )

@@ -87,7 +87,7 @@ impl Emitter<'_> {
                 let Op::Splat(number) = graph.op(value.node) else {
                     return Err("a number is a splat".to_owned());
                 };
-                return Ok(build.kernel.expr(Expr::Const(number.to_bits())));
+                return Ok(build.kernel.expr(Expr::Const((*number as f32).to_bits())));
             }
             Kind::ReadCast => {
                 let inner = self.load(build, graph.operands(value.node)[0], axes, view)?;

@@ -326,20 +326,20 @@ impl<'g> Groups<'g> {
 
 /// Whether pointwise users of the op's results may be evaluated in its kernel.
 fn takes_epilogue(op: &Op) -> bool {
-    match op {
+    matches!(
+        op,
         Op::MatMul { .. }
-        | Op::Norm { .. }
-        | Op::NormInputGrad { .. }
-        | Op::NormWeightGrad { .. }
-        | Op::Reduce { .. }
-        | Op::DepthwiseConv2d { .. }
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Cast
-        | Op::GatherRows
-        | Op::Broadcast => true,
-        _ => false,
-    }
+            | Op::Norm { .. }
+            | Op::NormInputGrad { .. }
+            | Op::NormWeightGrad { .. }
+            | Op::Reduce { .. }
+            | Op::DepthwiseConv2d { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Cast
+            | Op::GatherRows
+            | Op::Broadcast
+    )
 }
 
 /// Results that are per row although the op's domain is per element.

@@ -286,9 +286,9 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
     match (op, operands) {
         (Op::Constant(values), []) => one(Tensor::new(
             first.clone(),
-            values.iter().map(|x| f64::from(*x)).collect(),
+            values.clone(),
         )?),
-        (Op::Splat(value), []) => one(Tensor::filled(first, f64::from(*value))),
+        (Op::Splat(value), []) => one(Tensor::filled(first, *value)),
         (Op::Reshape, [x]) => one(Tensor::new(first.clone(), x.data.clone())?),
         (Op::Cast, [x]) => one((*x).clone()),
         (Op::Transpose(permutation), [x]) => one(movement::transpose(permutation, x)?),

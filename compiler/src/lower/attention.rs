@@ -156,14 +156,15 @@ fn sequence_axes(kernel: &Kernel) -> Result<(AxisId, AxisId), String> {
         let StageKind::Contract { lhs, rhs, .. } = kernel.stages[first.0 as usize].kind else {
             return Err("a fold reads a contraction".to_owned());
         };
-        let (mut lanes, mut scalars) = (kernel.axes_of_expr(lhs), kernel.axes_of_expr(rhs));
-        if lanes.contains(&block) {
-            std::mem::swap(&mut lanes, &mut scalars);
-        }
-        let own = |axis: &AxisId| {
-            kernel.axis_of(*axis).parallel && lanes.contains(axis) && !scalars.contains(axis)
+        let (of_lhs, of_rhs) = (kernel.axes_of_expr(lhs), kernel.axes_of_expr(rhs));
+        let scalars = if of_lhs.contains(&block) {
+            of_lhs
+        } else {
+            of_rhs
         };
-        let vector = stage.domain.iter().copied().filter(own).last();
+        // An axis of one element appears in no address, so the lanes' side is not asked.
+        let own = |axis: &AxisId| kernel.axis_of(*axis).parallel && !scalars.contains(axis);
+        let vector = stage.domain.iter().copied().rfind(own);
         return Ok((vector.ok_or("no parallel axis for the lanes")?, block));
     }
     Err("no stage folds a tile".to_owned())
@@ -191,8 +192,14 @@ impl Lower<'_> {
                     let [feature] = stage.reduced[..] else {
                         return Err("scores fold one feature axis".to_owned());
                     };
-                    let (lanes, scalars) = if self.kernel.axes_of_expr(*lhs).contains(&self.vector)
-                    {
+                    let (of_lhs, of_rhs) = (
+                        self.kernel.axes_of_expr(*lhs),
+                        self.kernel.axes_of_expr(*rhs),
+                    );
+                    // An axis of one element appears in no address.
+                    let lhs_in_lanes =
+                        of_lhs.contains(&self.vector) || of_rhs.contains(&self.block);
+                    let (lanes, scalars) = if lhs_in_lanes {
                         (*lhs, *rhs)
                     } else {
                         (*rhs, *lhs)

@@ -80,11 +80,8 @@ pub fn open(
         if source.kind == "scenes" && Some(index) != kept {
             continue;
         }
-        if let Some(evaluation) = Evaluation::open(config, source, tokenizer, side, examples)? {
-            if !evaluation.items.is_empty() {
-                out.push(evaluation);
-            }
-        }
+        let held_out = Evaluation::open(config, source, tokenizer, side, examples)?;
+        out.extend(held_out.filter(|it| !it.items.is_empty()));
     }
     Ok(out)
 }

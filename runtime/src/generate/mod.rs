@@ -227,20 +227,22 @@ impl<'a, E: Engine + ?Sized> Batch<'a, E> {
             .map(|prompt| prompt.tokens.len())
             .max()
             .unwrap_or(0);
-        let mut image_row = vec![0i32; self.prompts.len()];
+        let prompts = self.prompts;
+        let group = || prompts.iter().enumerate().take(end).skip(begin);
+        let mut image_row = vec![0i32; prompts.len()];
         let mut first_row = 0;
-        for d in begin..end {
+        for (d, prompt) in group() {
             image_row[d] = first_row;
-            first_row += (self.prompts[d].images.len() as u64 * self.facts.image_tokens) as i32;
+            first_row += (prompt.images.len() as u64 * self.facts.image_tokens) as i32;
         }
         for start in (0..longest).step_by(length) {
             let mut piece = Tokens::padding(self.sequences, length);
-            for d in begin..end {
-                let tokens = &self.prompts[d].tokens;
+            for (d, prompt) in group() {
+                let tokens = &prompt.tokens;
                 let stop = tokens.len().min(start + length);
-                for position in start..stop {
+                let here = tokens.iter().enumerate().take(stop).skip(start);
+                for (position, &token) in here {
                     let at = d * length + position - start;
-                    let token = tokens[position];
                     let row = if token < 0 {
                         image_row[d] += 1;
                         image_row[d] - 1

@@ -153,7 +153,7 @@ pub fn train<E: Engine>(
                 state.skipped_in_row, state.step, outcome.loss, outcome.gradient_norm
             )));
         }
-        let due = |every: u64| every > 0 && state.step % every == 0;
+        let due = |every: u64| every > 0 && state.step.is_multiple_of(every);
         let last = state.step == config.steps;
         if config.log_every > 0 && (due(config.log_every) || state.step == 1 || last) {
             let record = window.record(&state, &outcome, config, &facts);
