@@ -4,8 +4,6 @@ mod contract;
 mod models;
 mod rows;
 #[cfg(feature = "mlir")]
-mod speed;
-
 use half::bf16;
 use mm1_package::DType;
 
