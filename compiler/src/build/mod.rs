@@ -196,13 +196,13 @@ pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
     })
 }
 
-/// Caches are kept near 256 MiB; sixteen sequences at most.
+/// Sixteen sequences unless their caches pass 2 GiB.
 fn decode_shape(model: &Model) -> DecodeShape {
     let decoder = &model.decoder;
     let row = 2 * decoder.depth * decoder.kv_heads * decoder.head_width * 4;
     let sequence = row.saturating_mul(decoder.max_sequence_length).max(1);
     DecodeShape {
-        sequences: ((256 << 20) / sequence).clamp(1, 16),
+        sequences: ((2 << 30) / sequence).clamp(1, 16),
         prefill: decoder.max_sequence_length.min(64),
     }
 }
