@@ -139,7 +139,7 @@ pub enum Purpose<'a> {
     Fetch {
         /// Node names.
         fetch: &'a [String],
-        /// Names whose gradient of the summed loss is wanted.
+        /// Names whose gradient of the summed loss is wanted; `["all"]` for every trained parameter.
         gradients: &'a [String],
     },
 }
@@ -611,6 +611,18 @@ fn decode_graph(
 /// Named tensors of the loss graph and gradients of its summed loss.
 fn fetch_graph(mut built: LossGraph, fetch: &[String], gradients: &[String]) -> Outcome<Graph> {
     let graph = &mut built.graph;
+    let trained = |value: &Value| matches!(graph.op(value.node), Op::Input(InputRole::Parameter(facts)) if facts.trained);
+    let all: Vec<String> = built
+        .parameters
+        .iter()
+        .filter(|(_, value)| trained(value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let gradients = if gradients == ["all"] {
+        &all
+    } else {
+        gradients
+    };
     let find = |graph: &Graph, name: &String| {
         graph.find(name).ok_or_else(|| {
             shape_error(format!(
