@@ -476,12 +476,7 @@ fn apply_graph(model: &Model, layout: &Layout) -> Graph {
     .map(|name| scalar(&mut graph, name));
     let number = |graph: &mut Graph, name: String, value: f64| -> Value {
         graph
-            .add_typed(
-                name,
-                Op::Splat(value),
-                vec![Type::scalar(DType::F32)],
-                &[],
-            )
+            .add_typed(name, Op::Splat(value), vec![Type::scalar(DType::F32)], &[])
             .into()
     };
     for (index, group) in layout.groups.iter().enumerate() {
