@@ -139,7 +139,7 @@ pub fn stage(model: &Model, name: &str) -> Result<String, Failure> {
 }
 
 /// The compiler's refusal as a person reads it.
-fn refused(model: &Model, error: CompileError) -> Failure {
+pub fn refused(model: &Model, error: CompileError) -> Failure {
     match error {
         CompileError::Model(list) => {
             let sources = model.sources().clone();
