@@ -2,6 +2,23 @@
 //!
 //! Data goes to standard output; messages, progress and errors go to standard error.
 
+/// Prints to standard output. A reader that has gone away (`| head`) ends nothing: what is
+/// left to say is for nobody.
+macro_rules! out {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
+/// [`out`] with a line's end.
+macro_rules! outln {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
 mod args;
 mod commands;
 mod compile;

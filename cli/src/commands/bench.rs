@@ -112,10 +112,10 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
             "start_rss_bytes": start_rss, "loaded_rss_bytes": loaded_rss,
             "peak_rss_bytes": peak_rss, "kernels": kernels,
         });
-        println!("{}", serde_json::to_string_pretty(&out)?);
+        outln!("{}", serde_json::to_string_pretty(&out)?);
         return Ok(());
     }
-    println!(
+    outln!(
         "{} on {} threads, {} {}: {:.1} ms per step (best {:.1}), {:.0} tokens/s, {:.1} GFLOP",
         model.name,
         threads,
@@ -126,7 +126,7 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         tokens as f64 / median,
         flops / 1e9,
     );
-    println!(
+    outln!(
         "memory: {} at the start, {} loaded, {} at most; roofs: {} GFLOP/s, {:.1} GB/s",
         mib(start_rss),
         mib(loaded_rss),

@@ -14,7 +14,7 @@ pub fn run(args: &CompileArgs) -> Result<(), Failure> {
     let model = load_model(&args.model.model, &args.model.sets)?;
     if !args.emit.is_empty() {
         for name in &args.emit {
-            print!("{}", stage(&model, name)?);
+            out!("{}", stage(&model, name)?);
         }
         return Ok(());
     }

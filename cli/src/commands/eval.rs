@@ -53,7 +53,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
             "results": evaluate::by_name(&results),
             "answers": answers,
         });
-        println!("{}", serde_json::to_string_pretty(&out)?);
+        outln!("{}", serde_json::to_string_pretty(&out)?);
     } else {
         let (head, rows) = evaluate::table(&results);
         print_table(&head, &rows);

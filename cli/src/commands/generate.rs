@@ -33,7 +33,7 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     };
     for answer in generate(&mut it.executor, &prompts, limits)? {
         let ids: Vec<u32> = answer.iter().map(|&token| token as u32).collect();
-        println!("{}", known_text(&it.tokenizer, &ids)?);
+        outln!("{}", known_text(&it.tokenizer, &ids)?);
     }
     Ok(())
 }

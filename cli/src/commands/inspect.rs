@@ -24,8 +24,8 @@ pub fn check(args: &ModelArgs) -> Result<(), Failure> {
 pub fn resolve(args: &ResolveArgs) -> Result<(), Failure> {
     let model = load_model(&args.model.model, &args.model.sets)?;
     match args.plain {
-        true => print!("{}", model.resolved),
-        false => print!("{}", mm1_dsl::resolve::with_provenance(&model)),
+        true => out!("{}", model.resolved),
+        false => out!("{}", mm1_dsl::resolve::with_provenance(&model)),
     }
     Ok(())
 }
@@ -38,7 +38,7 @@ pub fn diff(args: &DiffArgs) -> Result<ExitCode, Failure> {
     let left = load_model(&args.left, &args.sets)?;
     let right = load_model(&args.right, &args.sets)?;
     let diff = mm1_dsl::diff(&left, &right);
-    print!("{diff}");
+    out!("{diff}");
     Ok(match diff.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(1),

@@ -11,7 +11,7 @@ pub mod train;
 
 /// Prints `head` and `rows` in columns.
 pub(crate) fn print_table(head: &[String], rows: &[Vec<String>]) {
-    print!("{}", columns(head, rows));
+    out!("{}", columns(head, rows));
 }
 
 /// The first column to the left, the others to the right.

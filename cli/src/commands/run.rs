@@ -88,7 +88,7 @@ fn list(package: &Package) {
             Role::Output => "output",
             Role::State => "state",
         };
-        println!(
+        outln!(
             "{role}\t{}\t{}\t[{}]",
             tensor.name,
             tensor.dtype,
