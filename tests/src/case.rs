@@ -81,8 +81,8 @@ impl Case {
             fetch: &fetch,
             gradients: &gradients,
         };
-        let mut built = build(&self.model, purpose)
-            .unwrap_or_else(|found| panic!("{}: {found:?}", self.name));
+        let mut built =
+            build(&self.model, purpose).unwrap_or_else(|found| panic!("{}: {found:?}", self.name));
         built.programs.remove(0).graph
     }
 
@@ -90,7 +90,10 @@ impl Case {
     pub fn extents(&self) -> BTreeMap<String, u64> {
         BTreeMap::from([
             ("images".to_owned(), self.fixture.get("images").dims[0]),
-            ("loss_rows".to_owned(), self.fixture.get("loss_rows").dims[0]),
+            (
+                "loss_rows".to_owned(),
+                self.fixture.get("loss_rows").dims[0],
+            ),
         ])
     }
 
