@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mm1_compiler::build::{Purpose, build};
 use mm1_compiler::graph::{Graph, InputRole, Op, Value};
-use mm1_compiler::interpret::{Tensor, interpret};
+use mm1_compiler::interpret::{Tensor, interpret, interpret_rounded};
 use mm1_dsl::model::Model;
 
 use crate::compare::Tensors;
@@ -132,15 +132,26 @@ impl Case {
     /// # Panics
     /// If the graph cannot be evaluated.
     pub fn interpreted(&self, graph: &Graph) -> Tensors {
+        self.evaluated(graph, false)
+    }
+
+    /// As [`Case::interpreted`], every bf16 value rounded.
+    ///
+    /// # Panics
+    /// If the graph cannot be evaluated.
+    pub fn rounded(&self, graph: &Graph) -> Tensors {
+        self.evaluated(graph, true)
+    }
+
+    fn evaluated(&self, graph: &Graph, round: bool) -> Tensors {
         let wanted: Vec<Value> = graph.outputs.iter().map(|output| output.value).collect();
-        let results = interpret(graph, &self.extents(), &self.inputs(graph), &wanted)
+        let evaluate = if round { interpret_rounded } else { interpret };
+        let results = evaluate(graph, &self.extents(), &self.inputs(graph), &wanted)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        let named = graph.outputs.iter();
-        self.named(
-            named
-                .map(|output| (output.name.clone(), results[&output.value].data.clone()))
-                .collect(),
-        )
+        let outputs = graph.outputs.iter();
+        let results =
+            outputs.map(|output| (output.name.clone(), results[&output.value].data.clone()));
+        self.named(results.collect())
     }
 
     /// Renames fetched tensors as in the fixture; adds logits and the whole loss.
