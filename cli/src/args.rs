@@ -20,8 +20,10 @@ pub enum Command {
     Check(ModelArgs),
     /// Print a graph file with `extends`, presets, `--set` and defaults applied.
     Resolve(ResolveArgs),
-    /// Compare two graph files key by key once resolved.
+    /// Compare two graph files: resolved keys, parameters, FLOPs, memory, kernels.
     Diff(DiffArgs),
+    /// Count a model's parameters, FLOPs, memory and kernels.
+    Summary(SummaryArgs),
     /// Compile a model into a package.
     Compile(CompileArgs),
     /// Train a model: data, checkpoints, evaluations and a report in a run directory.
@@ -104,6 +106,23 @@ pub struct DiffArgs {
     /// Change a key of both.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// Compare the keys only.
+    #[arg(long)]
+    pub keys: bool,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "keys")]
+    pub json: bool,
+}
+
+/// `mm1c summary`.
+#[derive(Debug, Args)]
+pub struct SummaryArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `mm1c compile`.
@@ -298,6 +317,8 @@ mod tests {
             "mm1c compile a.toml -o a.mm1pkg --target cpu:x86-64-v3 --emit graph,plan",
             "mm1c run a.mm1pkg --inputs i.safetensors --fetch logits,loss --out o.safetensors",
             "mm1c bench a.toml --json",
+            "mm1c summary a.toml --json --set a.b=1",
+            "mm1c diff a.toml b.toml --keys",
             "mm1c data tokenizer a.toml -o t.json",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));

@@ -14,6 +14,7 @@ use mm1_dsl::model::Model;
 use mm1_package::Package;
 
 use crate::args::{Backend, BackendArgs, ProgramArgs};
+use crate::cache::Entry;
 use crate::failure::Failure;
 
 /// What a package is compiled for, besides the model.
@@ -62,11 +63,21 @@ pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
         verify: cfg!(debug_assertions),
     };
     let (fetch, gradients) = (&request.fetch[..], &request.gradients[..]);
-    let purpose = match fetch.is_empty() && gradients.is_empty() {
-        true => Purpose::All,
-        false => Purpose::Fetch { fetch, gradients },
-    };
-    mm1_compiler::compile::compile(model, purpose, &options).map_err(|error| refused(model, error))
+    if !fetch.is_empty() || !gradients.is_empty() {
+        let purpose = Purpose::Fetch { fetch, gradients };
+        return mm1_compiler::compile::compile(model, purpose, &options)
+            .map_err(|error| refused(model, error));
+    }
+    let entry = Entry::of(model, &options);
+    if let Some(kept) = entry.as_ref().and_then(Entry::load) {
+        return Ok(kept);
+    }
+    let package = mm1_compiler::compile::compile(model, Purpose::All, &options)
+        .map_err(|error| refused(model, error))?;
+    if let Some(entry) = entry {
+        entry.store(&package);
+    }
+    Ok(package)
 }
 
 /// Runs the compiler's own checks of `model`: shapes, and patterns that match no parameter.
@@ -128,7 +139,7 @@ pub fn stage(model: &Model, name: &str) -> Result<String, Failure> {
 }
 
 /// The compiler's refusal as a person reads it.
-fn refused(model: &Model, error: CompileError) -> Failure {
+pub fn refused(model: &Model, error: CompileError) -> Failure {
     match error {
         CompileError::Model(list) => {
             let sources = model.sources().clone();

@@ -20,6 +20,7 @@ macro_rules! outln {
 }
 
 mod args;
+mod cache;
 mod commands;
 mod compile;
 mod convert;
@@ -49,7 +50,8 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Check(args) => commands::inspect::check(args)?,
         Command::Resolve(args) => commands::inspect::resolve(args)?,
-        Command::Diff(args) => return commands::inspect::diff(args),
+        Command::Diff(args) => return commands::diff::run(args),
+        Command::Summary(args) => commands::summary::run(args)?,
         Command::Compile(args) => commands::compile::run(args)?,
         Command::Train(args) => commands::train::run(args)?,
         Command::Eval(args) => commands::eval::run(args)?,

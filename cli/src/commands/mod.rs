@@ -3,10 +3,12 @@
 pub mod bench;
 pub mod compile;
 pub mod data;
+pub mod diff;
 pub mod eval;
 pub mod generate;
 pub mod inspect;
 pub mod run;
+pub mod summary;
 pub mod train;
 
 /// Prints `head` and `rows` in columns.

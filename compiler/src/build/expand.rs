@@ -289,12 +289,7 @@ impl<'m> Expander<'m> {
     /// A number as a scalar.
     pub fn splat(&mut self, name: &str, value: f64) -> Value {
         self.graph
-            .add_typed(
-                name,
-                Op::Splat(value),
-                vec![Type::scalar(DType::F32)],
-                &[],
-            )
+            .add_typed(name, Op::Splat(value), vec![Type::scalar(DType::F32)], &[])
             .into()
     }
 

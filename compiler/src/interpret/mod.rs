@@ -284,10 +284,7 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
     let first = dims.first().ok_or("no result")?;
     let one = |tensor: Tensor| Ok(vec![tensor]);
     match (op, operands) {
-        (Op::Constant(values), []) => one(Tensor::new(
-            first.clone(),
-            values.clone(),
-        )?),
+        (Op::Constant(values), []) => one(Tensor::new(first.clone(), values.clone())?),
         (Op::Splat(value), []) => one(Tensor::filled(first, *value)),
         (Op::Reshape, [x]) => one(Tensor::new(first.clone(), x.data.clone())?),
         (Op::Cast, [x]) => one((*x).clone()),
