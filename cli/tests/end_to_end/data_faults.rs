@@ -12,17 +12,15 @@ use crate::support::{
 
 const WORDS: [&str; 4] = ["a red barn", "two green ships", "a blue door", "some trees"];
 
-/// A graph file with one source on disk in place of the generated ones.
-fn model(folder: &Path, kind: &str, path: &Path) -> PathBuf {
+/// A graph file with one source, `data` beside it, in place of the generated ones.
+fn model(folder: &Path, kind: &str) -> PathBuf {
     let file = folder.join("model.toml");
     let text = fs::read_to_string(micro()).expect("the micro model");
     let (head, rest) = text.split_once("[data.sources.captions]").expect("sources");
     let (_, tail) = rest.split_once("[train]").expect("training");
-    let source = format!(
-        "[data.sources.photos]\nkind = \"{kind}\"\npath = '{}'\ntask = \"caption\"\nweight = 1.0\n",
-        path.display()
-    );
-    fs::write(&file, format!("{head}{source}\n[train]{tail}")).expect("writable");
+    let source = format!("kind = \"{kind}\"\npath = \"data\"\ntask = \"caption\"\nweight = 1.0\n");
+    let text = format!("{head}[data.sources.photos]\n{source}\n[train]{tail}");
+    fs::write(&file, text).expect("writable");
     file
 }
 
@@ -37,7 +35,7 @@ impl Case {
         let data = folder.path().join("data");
         fs::create_dir(&data).expect("a new folder");
         fill(&data);
-        let model = model(folder.path(), kind, &data);
+        let model = model(folder.path(), kind);
         Self { folder, model }
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::support::{
     checkpoint, folder, metrics, micro, micro_mlp, mm1c, run, steps, tensors, train_command,
+    train_on,
 };
 
 fn backends() -> &'static [&'static str] {
@@ -37,8 +38,7 @@ fn threads_do_not_change_a_byte() {
         let train = |threads: &str| {
             let path = folder.path().join(threads);
             let sets = ["train.steps=12", "train.checkpoint_every=5"];
-            let mut command = train_command(&micro(), &path, &sets);
-            run(command.args(["--threads", threads, "--backend", backend])).ok();
+            run(&mut train_on([backend, threads], &micro(), &path, &sets)).ok();
             (
                 bytes(&checkpoint(&path, 12)),
                 steps(&path),

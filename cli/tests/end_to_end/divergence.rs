@@ -49,17 +49,6 @@ fn a_diverging_run_stops_and_keeps_its_good_checkpoints() {
 }
 
 #[test]
-fn pictures_that_overflow_are_caught_at_once() {
-    let folder = folder();
-    let ran = train(
-        folder.path(),
-        &["image.std=[1e-38,1e-38,1e-38]", "train.nonfinite_limit=2"],
-    );
-    ran.refused(&["3 steps in a row", "step 3"]);
-    assert!(checkpoints(folder.path()).is_empty());
-}
-
-#[test]
 fn a_tiny_learning_rate_is_none_of_this() {
     let folder = folder();
     let ran = train(

@@ -22,7 +22,11 @@ fn reference(directory: &Path, sets: &[&str]) {
 }
 
 fn all<'a>(sets: &[&'a str]) -> Vec<&'a str> {
-    let mut all = vec!["train.checkpoint_every=1", "train.keep_checkpoints=100"];
+    let mut all = vec![
+        "train.checkpoint_every=1",
+        "train.keep_checkpoints=100",
+        "train.warmup_steps=5",
+    ];
     all.extend(sets);
     all
 }
@@ -66,7 +70,7 @@ fn at_any_step_and_past_the_end_of_epochs() {
     // Checkpoints do not change the run.
     let folder = crate::support::folder();
     let plain = folder.path();
-    train(plain, &[]).ok();
+    train(plain, &["train.warmup_steps=5"]).ok();
     let (a, b) = (
         content(&checkpoint(plain, STEPS)),
         content(&checkpoint(whole, STEPS)),

@@ -97,12 +97,17 @@ pub fn run(command: &mut Command) -> Ran {
     command.output().expect("the binary runs").into()
 }
 
-/// `mm1c train` of `model` in `directory`.
+/// `mm1c train` of `model` in `directory` on two threads of Cranelift's code.
 pub fn train_command(model: &Path, directory: &Path, sets: &[&str]) -> Command {
+    train_on(["cranelift", "2"], model, directory, sets)
+}
+
+/// `mm1c train` on a backend and a number of threads.
+pub fn train_on(on: [&str; 2], model: &Path, directory: &Path, sets: &[&str]) -> Command {
     let mut command = mm1c();
     command.arg("train").arg(model);
     command.arg("--run-dir").arg(directory);
-    command.args(["--backend", "cranelift", "--threads", "2"]);
+    command.args(["--backend", on[0], "--threads", on[1]]);
     for set in sets {
         command.args(["--set", set]);
     }
