@@ -86,6 +86,19 @@ impl Case {
         built.programs.remove(0).graph
     }
 
+    /// The program `accumulate` before the passes: loss and gradients as training computes them.
+    /// (A fetched tensor keeps its type, so under bf16 fetching is not without effect.)
+    ///
+    /// # Panics
+    /// If the model cannot be built.
+    pub fn training_graph(&self) -> Graph {
+        let built = build(&self.model, Purpose::All)
+            .unwrap_or_else(|found| panic!("{}: {found:?}", self.name));
+        let mut programs = built.programs.into_iter();
+        let accumulate = programs.find(|program| program.name == "accumulate");
+        accumulate.expect("the model is trained").graph
+    }
+
     /// Run-time sizes of the fixture's batch.
     pub fn extents(&self) -> BTreeMap<String, u64> {
         BTreeMap::from([
@@ -120,6 +133,13 @@ impl Case {
                         "z_weight" => scalar(self.model.train.z_loss),
                         name => self.fixture.get(name).clone(),
                     },
+                    // Gradients start from nothing.
+                    Op::Input(InputRole::State(_)) => {
+                        let dims = node.types[0].dims.iter().filter_map(|dim| dim.fixed());
+                        let dims: Vec<u64> = dims.collect();
+                        let data = vec![0.0; dims.iter().product::<u64>() as usize];
+                        Tensor { dims, data }
+                    }
                     _ => return None,
                 };
                 Some((node.name.clone(), tensor))
@@ -154,8 +174,16 @@ impl Case {
         self.named(results.collect())
     }
 
-    /// Renames fetched tensors as in the fixture; adds logits and the whole loss.
-    pub fn named(&self, mut results: Tensors) -> Tensors {
+    /// Renames tensors as in the fixture; adds logits and the whole loss.
+    pub fn named(&self, results: Tensors) -> Tensors {
+        let gradient = |name: String| match name.strip_prefix("gradient.") {
+            Some(parameter) => format!("d({parameter})"),
+            None => name,
+        };
+        let results = results.into_iter();
+        let mut results: Tensors = results
+            .map(|(name, values)| (gradient(name), values))
+            .collect();
         for (node, name) in FETCHED {
             if let Some(values) = results.remove(node) {
                 results.insert(name.to_owned(), values);

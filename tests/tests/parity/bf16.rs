@@ -36,7 +36,12 @@ fn ratios(case: &Case, found: &Tensors) -> Vec<(String, f64)> {
             None => key,
         };
         let exact = &wanted[&name];
-        let ours = distance(&found[&name], exact);
+        let Some(values) = found.get(&name) else {
+            // Logits are whole in generation only, which has no packed segments.
+            assert_eq!(name, "logits");
+            continue;
+        };
+        let ours = distance(values, exact);
         let autocast = autocast.data[0];
         if name == "logits" || exact.len() >= LARGE {
             ratios.push((name, ours / autocast));
@@ -58,10 +63,12 @@ fn the_definition_is_as_near_as_autocast() {
         for name in MODELS {
             let residual = format!("train.residual=\"{residual}\"");
             let case = Case::load(name, &["train.precision=\"bf16\"", &residual]);
-            let mut graph = case.graph();
+            let mut graph = case.training_graph();
             let train = &case.model.train;
             passes::run(&mut graph, train.precision, train.residual, true).unwrap();
-            within(&case.interpreted(&graph), &case.wanted(), 1e-9)
+            let mut wanted = case.wanted();
+            wanted.retain(|tensor, _| tensor == "loss" || tensor.starts_with("d("));
+            within(&case.interpreted(&graph), &wanted, 1e-9)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             let ratios = ratios(&case, &case.rounded(&graph));
             println!("{name}, {residual}: {:?}", ratios[0]);
@@ -74,7 +81,7 @@ fn results(name: &str, sets: &[&str], backend: Backend) -> Vec<(String, f64)> {
     let mut all = vec!["train.precision=\"bf16\""];
     all.extend(sets);
     let case = Case::load(name, &all);
-    ratios(&case, &case.fetched(backend))
+    ratios(&case, &case.trained(backend, 1))
 }
 
 fn bf16_is_as_near_as_autocast(backend: Backend) {
