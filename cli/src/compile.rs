@@ -44,10 +44,24 @@ impl From<&BackendArgs> for Request {
 /// # Errors
 /// A model or request that the compiler refuses.
 pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
+    let options = options(request)?;
+    let (fetch, gradients) = (&request.fetch[..], &request.gradients[..]);
+    let purpose = match fetch.is_empty() && gradients.is_empty() {
+        true => Purpose::All,
+        false => Purpose::Fetch { fetch, gradients },
+    };
+    mm1_compiler::compile::compile(model, purpose, &options).map_err(|error| refused(model, error))
+}
+
+/// Target and code generator that a request means.
+///
+/// # Errors
+/// A target or code generator that this build does not know.
+pub fn options(request: &Request) -> Result<Options, Failure> {
     let unsupported = || {
         Failure::new("this machine is none of the targets that mm1c knows: name one with --target")
     };
-    let options = Options {
+    Ok(Options {
         target: match &request.target {
             Some(name) => {
                 CpuTarget::parse(name).map_err(|error| Failure::new(error.to_string()))?
@@ -57,16 +71,15 @@ pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
         backend: match request.backend {
             Some(Backend::Mlir) => codegen::Backend::parse("mlir").map_err(Failure::new)?,
             Some(Backend::Cranelift) => codegen::Backend::Cranelift,
+            Some(Backend::Reference) => {
+                return Err(Failure::new(
+                    "the reference interpreter compiles nothing; only `mm1c run` takes it",
+                ));
+            }
             None => codegen::Backend::preferred(),
         },
         verify: cfg!(debug_assertions),
-    };
-    let (fetch, gradients) = (&request.fetch[..], &request.gradients[..]);
-    let purpose = match fetch.is_empty() && gradients.is_empty() {
-        true => Purpose::All,
-        false => Purpose::Fetch { fetch, gradients },
-    };
-    mm1_compiler::compile::compile(model, purpose, &options).map_err(|error| refused(model, error))
+    })
 }
 
 /// Runs the compiler's own checks of `model`: shapes, and patterns that match no parameter.

@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(memory.arena, bytes("arena"));
         assert_eq!(
             memory.total,
-            package.regions.iter().map(|it| it.bytes).sum()
+            package.regions.iter().map(|it| it.bytes).sum::<u64>()
         );
         assert_eq!(summary.kernels.len(), package.kernels.len());
         assert_eq!(summary.flops.executed, package.model.flops);
