@@ -142,7 +142,7 @@ pub struct CompileArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print these stages instead of writing a package, separated by commas:
-    /// model,graph,kernels,plan.
+    /// model,graph,fused,kernels,plan,loops,mlir,clif.
     #[arg(long, value_name = "STAGES", value_delimiter = ',')]
     pub emit: Vec<String>,
 }

@@ -26,6 +26,7 @@ mod convert;
 mod failure;
 mod reference;
 mod roof;
+mod stages;
 mod tensors;
 mod trained;
 

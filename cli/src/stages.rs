@@ -26,7 +26,11 @@ pub const STAGES: &[&str] = &[
 pub fn stage(model: &Model, name: &str, request: &Request) -> Result<String, Failure> {
     let print: fn(&Planned, &Options) -> Result<String, Failure> = match name {
         "model" => return Ok(model.resolved.clone()),
-        "graph" => |planned, _| Ok(by_program(planned, |it| graph::text::print(&it.source.graph))),
+        "graph" => |planned, _| {
+            Ok(by_program(planned, |it| {
+                graph::text::print(&it.source.graph)
+            }))
+        },
         "fused" => |planned, _| Ok(by_program(planned, |it| fuse::text::print(&it.fused))),
         "kernels" => |planned, _| {
             let kernels = distinct_kernels(planned);
@@ -174,7 +178,11 @@ mod tests {
             let text = stage(&model, "mlir", &request).expect("a stage");
             assert!(text.contains("llvm.") || text.contains("func."), "{text}");
         }
-        let refused = |name| stage(&model, name, &request).expect_err("refused").to_string();
+        let refused = |name| {
+            stage(&model, name, &request)
+                .expect_err("refused")
+                .to_string()
+        };
         assert!(refused("ptx").contains("CPUs only"));
         assert!(refused("asm").contains("graph, fused, kernels"));
     }
