@@ -150,7 +150,7 @@ fn stored(model: &Model, named: &build::Named) -> Result<Vec<String>, Failure> {
 }
 
 /// A full micro-batch as inputs of the program.
-fn inputs(facts: &ModelFacts) -> Tensors {
+pub(crate) fn inputs(facts: &ModelFacts) -> Tensors {
     let batch = made_up_batch(facts, 0);
     let (sequences, length) = (facts.sequences as usize, facts.length as usize);
     let side = facts.resolution as usize;
@@ -242,7 +242,17 @@ mod tests {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("../models/tiny")
             .join(format!("{name}.toml"));
-        let sets: Vec<String> = sets.iter().map(|it| (*it).to_owned()).collect();
+        let small = [
+            "train.global_batch_sequences=1",
+            "train.micro_batch_sequences=1",
+            "train.micro_batch_images=2",
+            "data.max_images=1",
+        ];
+        let sets: Vec<String> = small
+            .iter()
+            .chain(sets)
+            .map(|it| (*it).to_owned())
+            .collect();
         load_model(&path, &sets).expect("a correct file")
     }
 

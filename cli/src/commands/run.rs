@@ -315,3 +315,67 @@ fn write_inputs(executor: &mut Executor, package: &Package, path: &Path) -> Resu
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::BackendArgs;
+    use crate::commands::bisect;
+    use std::path::PathBuf;
+
+    #[test]
+    fn the_interpreter_and_the_machine_agree() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let sets = [
+            "train.global_batch_sequences=1",
+            "train.micro_batch_sequences=1",
+            "train.micro_batch_images=2",
+            "data.max_images=1",
+        ];
+        let mut args = RunArgs {
+            model: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/tiny/tokens-4.toml"),
+            sets: sets.map(str::to_owned).to_vec(),
+            backend: BackendArgs {
+                backend: Some(Backend::Cranelift),
+                target: Some("cpu:x86-64-v3".to_owned()),
+            },
+            threads: Some(2),
+            program: "run".to_owned(),
+            inputs: Some(folder.path().join("in.safetensors")),
+            weights: None,
+            fetch: ["loss", "connector.projected"].map(str::to_owned).to_vec(),
+            gradients: vec!["all".to_owned()],
+            out: None,
+            list: false,
+        };
+        let model = load_model(&args.model, &args.sets).expect("a correct file");
+        let request = Request {
+            fetch: args.fetch.clone(),
+            ..Request::from(&args.backend)
+        };
+        let facts = compile(&model, &request).expect("it compiles").model;
+        let inputs = folder.path().join("in.safetensors");
+        tensors::write(&inputs, &bisect::inputs(&facts)).expect("writable");
+        let files = [Backend::Cranelift, Backend::Reference].map(|backend| {
+            let out = folder.path().join(format!("{backend:?}.safetensors"));
+            args.backend.backend = Some(backend);
+            args.out = Some(out.clone());
+            run(&args).expect("a program that runs");
+            TensorsFile::open(&out).expect("a file of the format")
+        });
+        let [mut machine, mut reference] = files;
+        let names: Vec<String> = machine.tensors().keys().cloned().collect();
+        let expected: Vec<String> = reference.tensors().keys().cloned().collect();
+        assert_eq!(names, expected);
+        assert!(names.len() > 80, "{names:?}");
+        for name in names {
+            let a = tensors::read_f32(&mut machine, &name).expect("floats");
+            let b = tensors::read_f32(&mut reference, &name).expect("floats");
+            let scale = b.iter().fold(0f32, |most, it| it.abs().max(most));
+            assert!(scale > 0.0, "`{name}` is all zeros");
+            for (a, b) in a.iter().zip(&b) {
+                assert!((a - b).abs() <= 1e-4 * scale, "{name}: {a} and {b}");
+            }
+        }
+    }
+}
