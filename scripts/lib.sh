@@ -152,16 +152,16 @@ security_mirror() {
   local mirror
   mirror=$(grep -rhoE 'https?://[^ ]*/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null |
     head -n1 | tr -d ' ')
-  mirror=${mirror%/}
-  echo "${mirror:-http://deb.debian.org/debian}-security"
+  [ -n "$mirror" ] && echo "${mirror%/}-security"
 }
 
 add_security_suite() {
-  local suite="$1-security" file=/etc/apt/sources.list.d/mm1c-security.list keyring
+  local suite="$1-security" file=/etc/apt/sources.list.d/mm1c-security.list keyring mirror
+  mirror=$(security_mirror) || return
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   [ -e "$keyring" ] && keyring="[signed-by=$keyring] " || keyring=
   say "adding Debian's security suite ($suite) in $file: it carries LLVM 22"
-  echo "deb $keyring$(security_mirror) $suite main" | as_root tee "$file" >/dev/null
+  echo "deb $keyring$mirror $suite main" | as_root tee "$file" >/dev/null
   apt_updated=
   apt_update
 }

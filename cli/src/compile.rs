@@ -13,6 +13,7 @@ use mm1_dsl::model::Model;
 use mm1_package::Package;
 
 use crate::args::{Backend, BackendArgs, ProgramArgs};
+use crate::cache::Entry;
 use crate::failure::Failure;
 
 /// What a package is compiled for, besides the model.
@@ -45,11 +46,21 @@ impl From<&BackendArgs> for Request {
 pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
     let options = options(request)?;
     let (fetch, gradients) = (&request.fetch[..], &request.gradients[..]);
-    let purpose = match fetch.is_empty() && gradients.is_empty() {
-        true => Purpose::All,
-        false => Purpose::Fetch { fetch, gradients },
-    };
-    mm1_compiler::compile::compile(model, purpose, &options).map_err(|error| refused(model, error))
+    if !fetch.is_empty() || !gradients.is_empty() {
+        let purpose = Purpose::Fetch { fetch, gradients };
+        return mm1_compiler::compile::compile(model, purpose, &options)
+            .map_err(|error| refused(model, error));
+    }
+    let entry = Entry::of(model, &options);
+    if let Some(kept) = entry.as_ref().and_then(Entry::load) {
+        return Ok(kept);
+    }
+    let package = mm1_compiler::compile::compile(model, Purpose::All, &options)
+        .map_err(|error| refused(model, error))?;
+    if let Some(entry) = entry {
+        entry.store(&package);
+    }
+    Ok(package)
 }
 
 /// Target and code generator that a request means.

@@ -20,6 +20,7 @@ macro_rules! outln {
 }
 
 mod args;
+mod cache;
 mod commands;
 mod compile;
 mod convert;

@@ -227,6 +227,18 @@ impl Emitter<'_> {
                 let axes = build.axes.clone();
                 self.load(build, operands[0], &axes, &Some)?
             }
+            Op::Transpose(permutation) => {
+                let axes = build.axes.clone();
+                self.load(build, operands[0], &axes, &|view| {
+                    Some(view.transpose(permutation))
+                })?
+            }
+            Op::Slice { axis, start } => {
+                let axes = build.axes.clone();
+                self.load(build, operands[0], &axes, &|view| {
+                    Some(view.slice(*axis, *start, dims[*axis]))
+                })?
+            }
             Op::GatherRows => self.gather(build, &operands, &dims)?,
             op => return Err(format!("{op:?} is not pointwise")),
         };

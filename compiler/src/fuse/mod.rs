@@ -151,7 +151,9 @@ impl Emitter<'_> {
             | Op::Cast
             | Op::GatherRows
             | Op::Broadcast
-            | Op::Reshape => self.emit_map(group),
+            | Op::Reshape
+            | Op::Transpose(_)
+            | Op::Slice { .. } => self.emit_map(group),
             Op::MatMul {
                 transpose_a,
                 transpose_b,
@@ -183,11 +185,9 @@ impl Emitter<'_> {
             Op::ScatterAddRows => self.emit_scatter(group),
             Op::UpdateRows => self.emit_update_rows(group),
             Op::Concat { axis } => self.emit_concat(group, axis),
-            op @ (Op::Input(_)
-            | Op::Constant(_)
-            | Op::Splat(_)
-            | Op::Transpose(_)
-            | Op::Slice { .. }) => Err(format!("{op:?} starts no kernel")),
+            op @ (Op::Input(_) | Op::Constant(_) | Op::Splat(_)) => {
+                Err(format!("{op:?} starts no kernel"))
+            }
         }
     }
 }

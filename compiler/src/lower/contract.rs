@@ -66,7 +66,7 @@ pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, Str
         .map(|product| product.operands == DType::Bf16)
         .collect();
     Ok(Lowered {
-        function: emit.b.finish(original.hash()),
+        function: emit.b.finish(format!("k{}", original.hash())),
         tiles,
         schedule: format!(
             "contract pairs {pairs:?} instruction {}",

@@ -56,7 +56,7 @@ pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, Strin
         plan.shared.map(|axis| axis.0)
     );
     Ok(Lowered {
-        function: emit.b.finish(kernel.hash()),
+        function: emit.b.finish(format!("k{}", kernel.hash())),
         tiles,
         schedule,
     })

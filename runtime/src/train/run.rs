@@ -119,6 +119,7 @@ pub fn train<E: Engine>(
     let mut progress = Progress::new(config.steps);
     let mut window = Window::default();
     let facts = run.engine.facts().clone();
+    let mut checkpoint_owed = false;
     while state.step < config.steps {
         if (run.stop)() {
             (run.save)(run.engine, &state)?;
@@ -166,8 +167,12 @@ pub fn train<E: Engine>(
                 progress.message(&summary(state.step, &results));
             }
         }
-        if due(config.checkpoint_every) || last {
+        // Steps without an update are no progress: their checkpoints would only displace those
+        // from before whatever led here. The first update after them makes up for it.
+        checkpoint_owed |= due(config.checkpoint_every);
+        if last || (checkpoint_owed && state.skipped_in_row == 0) {
             (run.save)(run.engine, &state)?;
+            checkpoint_owed = false;
         }
     }
     let results = run.evaluate(config, &state, true)?;

@@ -1,3 +1,5 @@
+//! Each operation at each width against Rust.
+
 use mm1_package::DType;
 
 use super::*;

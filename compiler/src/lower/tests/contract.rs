@@ -1,3 +1,5 @@
+//! Contractions with epilogues.
+
 use mm1_package::DType;
 
 use super::*;
@@ -6,21 +8,21 @@ use crate::kernel::StageKind;
 
 /// A matrix product and what is around it.
 #[derive(Clone, Copy, Debug)]
-struct Product {
-    m: usize,
-    n: usize,
-    k: usize,
+pub(super) struct Product {
+    pub(super) m: usize,
+    pub(super) n: usize,
+    pub(super) k: usize,
     /// Stored with their two axes exchanged.
-    transposed: [bool; 2],
-    operands: DType,
+    pub(super) transposed: [bool; 2],
+    pub(super) operands: DType,
     /// Operands in memory as f32, rounded where they are read.
-    rounded: bool,
+    pub(super) rounded: bool,
     /// Rows and folded length are run-time sizes.
-    runtime: bool,
+    pub(super) runtime: bool,
 }
 
 impl Product {
-    fn kernel(self) -> Kernel {
+    pub(super) fn kernel(self) -> Kernel {
         let mut k = Kernel::new(format!("{self:?}"));
         let size = |slot, size: usize| match self.runtime {
             true => AxisSize::Runtime(slot),
@@ -71,7 +73,7 @@ impl Product {
         k
     }
 
-    fn buffers(self) -> Vec<Vec<u8>> {
+    pub(super) fn buffers(self) -> Vec<Vec<u8>> {
         let scale = 1.0 / (self.k as f32).sqrt().max(1.0);
         let a: Vec<f32> = numbers(self.m * self.k, 31)
             .iter()

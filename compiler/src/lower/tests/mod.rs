@@ -3,7 +3,7 @@
 mod contract;
 mod models;
 mod rows;
-
+#[cfg(feature = "mlir")]
 use half::bf16;
 use mm1_package::DType;
 

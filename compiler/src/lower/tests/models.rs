@@ -1,3 +1,5 @@
+//! Kernels that fusion makes of the models in this repository.
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Maps, reductions and scatters.
+
 use mm1_package::DType;
 
 use super::*;
