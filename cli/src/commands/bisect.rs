@@ -247,6 +247,7 @@ mod tests {
             "train.micro_batch_sequences=1",
             "train.micro_batch_images=2",
             "data.max_images=1",
+            "train.precision=\"f32\"",
         ];
         let sets: Vec<String> = small
             .iter()

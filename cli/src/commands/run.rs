@@ -333,6 +333,7 @@ mod tests {
             "train.micro_batch_sequences=1",
             "train.micro_batch_images=2",
             "data.max_images=1",
+            "train.precision=\"f32\"",
         ];
         let mut args = RunArgs {
             model: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/tiny/tokens-4.toml"),
