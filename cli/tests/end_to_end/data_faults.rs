@@ -84,7 +84,11 @@ fn pictures(data: &Path) {
 #[test]
 fn bad_pictures_are_counted_and_skipped_within_the_budget() {
     let case = Case::new("image-folder", pictures);
-    case.train("run", 0.25, &[]).ok();
+    let names = ["short.jpg", "noise.png", "empty.jpeg", "gone.png"];
+    case.train("run", 0.25, &[])
+        .ok()
+        .says(&names)
+        .says(&["skipped: "]);
     let met = case.met("run");
     let run = case.run_dir("run");
     let epochs = steps(&run).pop().expect("a step")["epochs"]["photos"].as_f64();
@@ -220,6 +224,9 @@ fn held_out_pictures_have_the_same_budget() {
     case.train("run", 0.25, &sets).ok();
     let page = fs::read_to_string(case.run_dir("run").join("report.html")).expect("a report");
     assert_eq!(page.matches("<figure>").count(), 16);
-    case.train("small", 0.1, &sets)
-        .refused(&["photos", "data/"]);
+    case.train("small", 0.1, &sets).refused(&[
+        "evaluation of `photos`: 4 of 20",
+        "`bad_sample_budget = 0.1` allows 2",
+        "short.jpg",
+    ]);
 }

@@ -185,8 +185,8 @@ pub fn logged(directory: &Path) -> usize {
     text.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// The records of the steps, and in them what does not depend on the clock or the machine.
-pub fn steps(directory: &Path) -> Vec<Value> {
+/// All records without what depends on the clock or the machine.
+pub fn records(directory: &Path) -> Vec<Value> {
     const MEASURED: [&str; 6] = [
         "tokens_per_second",
         "text_tokens_per_second",
@@ -196,13 +196,19 @@ pub fn steps(directory: &Path) -> Vec<Value> {
         "mfu",
     ];
     let mut records = metrics(directory);
-    records.retain(|record| record.get("loss").is_some());
     for record in &mut records {
         let map = record.as_object_mut().expect("an object");
         MEASURED.iter().for_each(|key| {
             map.remove(*key);
         });
     }
+    records
+}
+
+/// Those of them that are of steps, not of evaluations.
+pub fn steps(directory: &Path) -> Vec<Value> {
+    let mut records = records(directory);
+    records.retain(|record| record.get("loss").is_some());
     records
 }
 
