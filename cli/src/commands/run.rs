@@ -170,7 +170,9 @@ fn write_inputs(executor: &mut Executor, package: &Package, path: &Path) -> Resu
         for (dim, &size) in tensor.dims.iter().zip(sizes) {
             match *dim {
                 ExtentRef::Fixed(n) if n == size as u64 => {}
-                ExtentRef::Scaled { index, scale } if scale > 0 && size as u64 % scale == 0 => {
+                ExtentRef::Scaled { index, scale }
+                    if scale > 0 && (size as u64).is_multiple_of(scale) =>
+                {
                     let extent = &package.extents[index as usize];
                     if extent.derived.is_none() {
                         executor.set_extent(&extent.name, size as u64 / scale)?;

@@ -172,7 +172,7 @@ fn broken_shards_cost_only_what_is_in_them() {
         fs::write(data.join("4.tar"), &cut[..cut.len() / 2]).expect("writable");
         let mut noise = shard(40);
         let rest = noise[4096..].iter_mut().enumerate();
-        rest.for_each(|(i, byte)| *byte = (i * 7919 >> 3) as u8 | 1);
+        rest.for_each(|(i, byte)| *byte = ((i * 7919) >> 3) as u8 | 1);
         fs::write(data.join("5.tar"), noise).expect("writable");
         fs::write(data.join("6.tar"), [0xa5; 4000]).expect("writable");
     });
