@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use crate::support::{
     checkpoint, folder, micro, micro_mlp, mm1c, records, run, tensors, train_command, train_on,
@@ -65,6 +66,40 @@ fn neither_compilations_nor_threads_change_a_byte() {
             assert!(train(threads) == one, "{differs}");
         }
     }
+}
+
+#[test]
+fn a_kept_package_changes_nothing() {
+    let folder = folder();
+    let cache = folder.path().join("cache");
+    let train = |name: &str, cache: Option<&Path>| {
+        let path = folder.path().join(name);
+        let mut command = train_command(&micro(), &path, &["train.steps=4"]);
+        if let Some(cache) = cache {
+            command.env("MM1C_CACHE", cache);
+        }
+        run(&mut command).ok();
+        bytes(&checkpoint(&path, 4))
+    };
+    // Its inode tells whether it was written again.
+    let kept = || -> (PathBuf, u64) {
+        let mut entries = fs::read_dir(&cache).expect("a cache");
+        let entry = entries.next().expect("a package").expect("an entry");
+        assert!(entries.next().is_none(), "one package");
+        (entry.path(), entry.metadata().expect("a file").ino())
+    };
+    let without = train("a", None);
+    assert!(!cache.exists());
+    assert!(train("b", Some(&cache)) == without);
+    let first = kept();
+    assert!(train("c", Some(&cache)) == without);
+    assert_eq!(kept(), first, "used, not written again");
+    let mut damaged = fs::read(&first.0).expect("a package");
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&first.0, &damaged).expect("writable");
+    assert!(train("d", Some(&cache)) == without);
+    assert!(fs::read(kept().0).expect("a package") != damaged);
 }
 
 #[test]
