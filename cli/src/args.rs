@@ -34,6 +34,8 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Run a package's program on tensors of a file.
     Run(RunArgs),
+    /// Compare every stored tensor of a training step with the reference interpreter.
+    Bisect(BisectArgs),
     /// Measure a training step, kernel by kernel.
     Bench(BenchArgs),
     /// Work with data.
@@ -69,6 +71,8 @@ pub enum Backend {
     Mlir,
     /// Cranelift: compiles in a moment, needs no LLVM.
     Cranelift,
+    /// `mm1c run` only: the reference interpreter, in f64 and slow.
+    Reference,
 }
 
 /// A model or a package of it, and threads.
@@ -138,7 +142,7 @@ pub struct CompileArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print these stages instead of writing a package, separated by commas:
-    /// model,graph,kernels,plan.
+    /// model,graph,fused,kernels,plan,loops,mlir,clif.
     #[arg(long, value_name = "STAGES", value_delimiter = ',')]
     pub emit: Vec<String>,
 }
@@ -251,6 +255,26 @@ pub struct RunArgs {
     pub list: bool,
 }
 
+/// `mm1c bisect`.
+#[derive(Debug, Args)]
+pub struct BisectArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// How to compile.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+    /// Threads; the default is one per core.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Parameters by name (safetensors); without them they are initialised from `train.seed`.
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Go on after the first wrong tensor and print every one.
+    #[arg(long)]
+    pub all: bool,
+}
+
 /// `mm1c bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
@@ -318,6 +342,8 @@ mod tests {
             "mm1c run a.mm1pkg --inputs i.safetensors --fetch logits,loss --out o.safetensors",
             "mm1c bench a.toml --json",
             "mm1c summary a.toml --json --set a.b=1",
+            "mm1c bisect a.toml --backend cranelift --all",
+            "mm1c run a.toml --backend reference --fetch loss --out o.safetensors",
             "mm1c diff a.toml b.toml --keys",
             "mm1c data tokenizer a.toml -o t.json",
         ] {

@@ -1,6 +1,5 @@
 //! From a path on the command line to a model and a package.
 
-use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,23 +44,7 @@ impl From<&BackendArgs> for Request {
 /// # Errors
 /// A model or request that the compiler refuses.
 pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
-    let unsupported = || {
-        Failure::new("this machine is none of the targets that mm1c knows: name one with --target")
-    };
-    let options = Options {
-        target: match &request.target {
-            Some(name) => {
-                CpuTarget::parse(name).map_err(|error| Failure::new(error.to_string()))?
-            }
-            None => CpuTarget::host().ok_or_else(unsupported)?,
-        },
-        backend: match request.backend {
-            Some(Backend::Mlir) => codegen::Backend::parse("mlir").map_err(Failure::new)?,
-            Some(Backend::Cranelift) => codegen::Backend::Cranelift,
-            None => codegen::Backend::preferred(),
-        },
-        verify: cfg!(debug_assertions),
-    };
+    let options = options(request)?;
     let (fetch, gradients) = (&request.fetch[..], &request.gradients[..]);
     if !fetch.is_empty() || !gradients.is_empty() {
         let purpose = Purpose::Fetch { fetch, gradients };
@@ -80,6 +63,35 @@ pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
     Ok(package)
 }
 
+/// Target and code generator that a request means.
+///
+/// # Errors
+/// A target or code generator that this build does not know.
+pub fn options(request: &Request) -> Result<Options, Failure> {
+    let unsupported = || {
+        Failure::new("this machine is none of the targets that mm1c knows: name one with --target")
+    };
+    Ok(Options {
+        target: match &request.target {
+            Some(name) => {
+                CpuTarget::parse(name).map_err(|error| Failure::new(error.to_string()))?
+            }
+            None => CpuTarget::host().ok_or_else(unsupported)?,
+        },
+        backend: match request.backend {
+            Some(Backend::Mlir) => codegen::Backend::parse("mlir").map_err(Failure::new)?,
+            Some(Backend::Cranelift) => codegen::Backend::Cranelift,
+            Some(Backend::Reference) => {
+                return Err(Failure::new(
+                    "the reference interpreter compiles nothing; only `mm1c run` takes it",
+                ));
+            }
+            None => codegen::Backend::preferred(),
+        },
+        verify: cfg!(debug_assertions),
+    })
+}
+
 /// Runs the compiler's own checks of `model`: shapes, and patterns that match no parameter.
 ///
 /// # Errors
@@ -88,54 +100,6 @@ pub fn check(model: &Model) -> Result<(), Failure> {
     mm1_compiler::build::build(model, Purpose::All)
         .map(|_| ())
         .map_err(|found| refused(model, CompileError::Model(found)))
-}
-
-/// Stages that [`stage`] prints.
-pub const STAGES: &[&str] = &["model", "graph", "kernels", "plan"];
-
-/// The text of one stage of the compilation of `model`.
-///
-/// # Errors
-/// A model that the compiler refuses, or a stage that does not exist.
-pub fn stage(model: &Model, name: &str) -> Result<String, Failure> {
-    let planned = || {
-        mm1_compiler::compile::plan_model(model, Purpose::All, true)
-            .map_err(|error| refused(model, error))
-    };
-    let mut text = String::new();
-    match name {
-        "model" => text.push_str(&model.resolved),
-        "graph" => {
-            for program in &planned()?.programs {
-                let graph = mm1_compiler::graph::text::print(&program.source.graph);
-                let _ = writeln!(text, "# program {}\n{graph}", program.source.name);
-            }
-        }
-        "kernels" => {
-            for kernel in mm1_compiler::compile::distinct_kernels(&planned()?) {
-                let _ = writeln!(text, "{}  {}", kernel.hash(), kernel.name);
-            }
-        }
-        "plan" => {
-            for program in &planned()?.programs {
-                let _ = writeln!(
-                    text,
-                    "{}: {} launches, arena {} bytes, largest live set {} bytes",
-                    program.source.name,
-                    program.fused.calls.len(),
-                    program.plan.arena_bytes,
-                    program.plan.largest_live_bytes
-                );
-            }
-        }
-        unknown => {
-            return Err(Failure::new(format!(
-                "there is no stage `{unknown}` to print; there is {}",
-                STAGES.join(", ")
-            )));
-        }
-    }
-    Ok(text)
 }
 
 /// The compiler's refusal as a person reads it.

@@ -25,7 +25,9 @@ mod commands;
 mod compile;
 mod convert;
 mod failure;
+mod reference;
 mod roof;
+mod stages;
 mod tensors;
 mod trained;
 
@@ -57,6 +59,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Eval(args) => commands::eval::run(args)?,
         Command::Generate(args) => commands::generate::run(args)?,
         Command::Run(args) => commands::run::run(args)?,
+        Command::Bisect(args) => return commands::bisect::run(args),
         Command::Bench(args) => commands::bench::run(args)?,
         Command::Data(command) => commands::data::run(command)?,
     }

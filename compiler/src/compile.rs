@@ -638,3 +638,53 @@ fn facts(model: &Model, planned: &Planned) -> ModelFacts {
         flops,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Address, AxisId, Coordinate, Expr, Monoid, StageKind, Store};
+    use crate::lower::Machine;
+
+    #[test]
+    fn a_hash_covers_the_schedule_and_not_the_name() {
+        let mut kernel = Kernel::new("row_sum");
+        let rows = kernel.axis(AxisSize::Runtime(0), true);
+        let columns = kernel.axis(AxisSize::Fixed(64), false);
+        let x = kernel.buffer(DType::F32, false);
+        let y = kernel.buffer(DType::F32, true);
+        let at = |terms: &[(AxisId, i64)]| Address {
+            offset: 0,
+            terms: terms
+                .iter()
+                .map(|(axis, stride)| (Coordinate::Axis(*axis), *stride))
+                .collect(),
+        };
+        let value = kernel.expr(Expr::Load {
+            buffer: x,
+            address: at(&[(rows, 64), (columns, 1)]),
+            guards: Vec::new(),
+        });
+        let monoid = Monoid::Sum;
+        let sum = StageKind::Reduce { monoid, value };
+        let stage = kernel.stage(&[rows, columns], &[columns], sum);
+        let value = kernel.expr(Expr::Tile { stage, result: 0 });
+        let address = at(&[(rows, 1)]);
+        let stores = vec![Store {
+            buffer: y,
+            address,
+            value,
+        }];
+        kernel.stage(&[rows], &[], StageKind::Map { stores });
+        let hash = |kernel: &Kernel, lanes| {
+            let lowered = lower::lower(kernel, &Machine::with_lanes(lanes));
+            Scheduled::new(kernel.clone(), lowered.expect("a sum of rows lowers")).hash
+        };
+        let renamed = Kernel {
+            name: "other".to_owned(),
+            ..kernel.clone()
+        };
+        // A sum over sixteen lanes adds in another order than one over four.
+        assert_ne!(hash(&kernel, 4), hash(&kernel, 16));
+        assert_eq!(hash(&kernel, 16), hash(&renamed, 16));
+    }
+}

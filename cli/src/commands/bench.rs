@@ -225,7 +225,7 @@ fn used_share(executor: &Executor, package: &Package, launch: &Launch) -> f64 {
 
 /// A full batch: images spread evenly over the sequences and each sequence, random text
 /// between them, every text token a target.
-fn made_up_batch(facts: &ModelFacts, number: u64) -> Batch {
+pub(crate) fn made_up_batch(facts: &ModelFacts, number: u64) -> Batch {
     let (sequences, length) = (facts.sequences as usize, facts.length as usize);
     let image_tokens = facts.image_tokens as usize;
     let mut draws = Philox::new(0, 0x0062_656e_6368).draws(number);

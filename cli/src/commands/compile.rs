@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::args::CompileArgs;
-use crate::compile::{Request, compile, load_model, stage};
+use crate::compile::{Request, compile, load_model};
 use crate::failure::Failure;
+use crate::stages::stage;
 
 /// Compiles to a file, or prints stages.
 ///
@@ -12,13 +13,14 @@ use crate::failure::Failure;
 /// A model that is refused, a stage that does not exist, a file that cannot be written.
 pub fn run(args: &CompileArgs) -> Result<(), Failure> {
     let model = load_model(&args.model.model, &args.model.sets)?;
+    let request = Request::from(&args.backend);
     if !args.emit.is_empty() {
         for name in &args.emit {
-            out!("{}", stage(&model, name)?);
+            out!("{}", stage(&model, name, &request)?);
         }
         return Ok(());
     }
-    let package = compile(&model, &Request::from(&args.backend))?;
+    let package = compile(&model, &request)?;
     let path = args
         .output
         .clone()

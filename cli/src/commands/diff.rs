@@ -24,7 +24,7 @@ pub fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(1),
     };
-    if args.keys {
+    if args.keys || (diff.is_empty() && !args.json) {
         out!("{diff}");
         return Ok(code);
     }
@@ -48,10 +48,7 @@ pub fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
         outln!("{}", serde_json::to_string_pretty(&out)?);
         return Ok(code);
     }
-    out!("{diff}");
-    if !diff.is_empty() {
-        outln!();
-    }
+    outln!("{diff}");
     out!("{}", text(&costs[0], &costs[1]));
     Ok(code)
 }

@@ -1,6 +1,7 @@
 //! One file per command; each prints its data on standard output.
 
 pub mod bench;
+pub mod bisect;
 pub mod compile;
 pub mod data;
 pub mod diff;

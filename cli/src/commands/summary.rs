@@ -166,7 +166,7 @@ pub fn mib(bytes: u64) -> String {
 mod tests {
     use super::*;
     use crate::args::Backend;
-    use crate::compile::{Request, compile};
+    use crate::compile::{Request, options};
     use std::path::PathBuf;
 
     /// Parameters (encoder, connector, decoder without embedding, embedding and head) and forward
@@ -296,7 +296,10 @@ mod tests {
             target: Some("cpu:x86-64-v3".to_owned()),
             ..Request::default()
         };
-        let package = compile(&model, &request).expect("a model that compiles");
+        // Not through the cache of packages, which belongs to the user.
+        let options = options(&request).expect("a known target");
+        let package = mm1_compiler::compile::compile(&model, Purpose::All, &options)
+            .expect("a model that compiles");
         let bytes = |name| {
             let region = package.regions.iter().find(|it| it.name == name);
             region.expect("every package has it").bytes

@@ -44,6 +44,9 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let pipeline = open_pipeline(&data, &package, &tokenizer)?;
     let side = package.model.resolution as usize;
     let held_out = evaluate::open(&data, &tokenizer, side, config.evaluation.examples)?;
+    for fault in held_out.iter().flat_map(|it| &it.faults) {
+        eprintln!("skipped: {fault}");
+    }
     let mut executor = Executor::new(Arc::clone(&package), kernels)?;
     let state = begin(&model, origin, &store, &mut executor, &pipeline)?;
     // Only now, when nothing is left that could refuse the run.

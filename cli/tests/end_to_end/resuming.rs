@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::{
-    assert_same, checkpoint, checkpoints, content, folder, micro, micro_mlp, run, steps, train,
-    train_command,
+    assert_same, checkpoint, checkpoints, content, folder, micro, micro_mlp, records, run, steps,
+    train, train_command,
 };
 
 /// Steps of each run here; every source but one passes at least one end of an epoch in them.
@@ -45,7 +45,7 @@ fn resumed_equals(whole: &Path, at: u64, sets: &[&str]) {
     for step in [at + 1, (at + STEPS).div_ceil(2), STEPS] {
         assert_same(&checkpoint(whole, step), &checkpoint(part, step));
     }
-    assert_eq!(steps(part), steps(whole));
+    assert_eq!(records(part), records(whole));
 }
 
 fn epochs(directory: &Path, step: u64, source: &str) -> f64 {

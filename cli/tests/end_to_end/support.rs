@@ -28,6 +28,8 @@ pub fn folder() -> TempDir {
 pub fn mm1c() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mm1c"));
     command.env_remove("MM1C_FAULT").stdin(Stdio::null());
+    // Each run compiles: a package kept by an earlier one would hide what differs.
+    command.env("MM1C_CACHE", "off");
     command
 }
 
@@ -185,8 +187,8 @@ pub fn logged(directory: &Path) -> usize {
     text.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// The records of the steps, and in them what does not depend on the clock or the machine.
-pub fn steps(directory: &Path) -> Vec<Value> {
+/// All records without what depends on the clock or the machine.
+pub fn records(directory: &Path) -> Vec<Value> {
     const MEASURED: [&str; 6] = [
         "tokens_per_second",
         "text_tokens_per_second",
@@ -196,13 +198,19 @@ pub fn steps(directory: &Path) -> Vec<Value> {
         "mfu",
     ];
     let mut records = metrics(directory);
-    records.retain(|record| record.get("loss").is_some());
     for record in &mut records {
         let map = record.as_object_mut().expect("an object");
         MEASURED.iter().for_each(|key| {
             map.remove(*key);
         });
     }
+    records
+}
+
+/// Those of them that are of steps, not of evaluations.
+pub fn steps(directory: &Path) -> Vec<Value> {
+    let mut records = records(directory);
+    records.retain(|record| record.get("loss").is_some());
     records
 }
 

@@ -17,7 +17,7 @@ pub use expand::{Expander, Keys};
 pub use layout::{FlatGroup, Layout, ParameterSlot};
 
 use crate::autodiff::differentiate;
-use crate::graph::{Binary, Dim, Graph, InputRole, Op, ReduceKind, Type, Unary, Value};
+use crate::graph::{Binary, Dim, Graph, InputRole, NodeId, Op, ReduceKind, Type, Unary, Value};
 
 /// Rows whose logits exist at one time.
 pub const LOSS_CHUNK: u64 = 256;
@@ -606,6 +606,55 @@ fn decode_graph(
     );
     expander.graph.output(format!("{name}.logits"), logits);
     Ok(expander.graph)
+}
+
+/// Everything that a program `run` can be asked for.
+pub struct Named {
+    /// The loss graph with the derivatives of its trained parameters; [`Purpose::Fetch`] finds its
+    /// names here.
+    pub graph: Graph,
+    /// Nodes whose gradient can be wanted: floats that the summed loss depends on.
+    pub with_gradient: Vec<NodeId>,
+    /// Names of the trained parameters.
+    pub trained: Vec<String>,
+}
+
+/// The tensors of a model by name.
+///
+/// # Errors
+/// Diagnostics that point at the graph files.
+pub fn named(model: &Model) -> Outcome<Named> {
+    let settings = Settings::new(model);
+    let mut built = loss_graph(model, &settings, true)?;
+    built.name_losses();
+    let graph = &mut built.graph;
+    let mut depends = vec![false; graph.capacity()];
+    let mut pending: Vec<NodeId> = built.seeds.iter().map(|(value, _)| value.node).collect();
+    while let Some(id) = pending.pop() {
+        if !std::mem::replace(&mut depends[id.index()], true) {
+            pending.extend(graph.operands(id).iter().map(|value| value.node));
+        }
+    }
+    let with_gradient = graph
+        .nodes()
+        .filter(|id| depends[id.index()])
+        .filter(|id| graph.node(*id).types[0].dtype != DType::I32)
+        .filter(|id| !matches!(graph.op(*id), Op::Constant(_) | Op::Splat(_)))
+        .collect();
+    let trained: BTreeMap<&String, Value> = built
+        .parameters
+        .iter()
+        .filter(|(name, _)| settings.trains(name))
+        .map(|(name, value)| (name, *value))
+        .collect();
+    let wanted: Vec<Value> = trained.values().copied().collect();
+    let trained = trained.into_keys().cloned().collect();
+    differentiate(graph, &built.seeds, &wanted).map_err(shape_error)?;
+    Ok(Named {
+        graph: built.graph,
+        with_gradient,
+        trained,
+    })
 }
 
 /// Named tensors of the loss graph and gradients of its summed loss.

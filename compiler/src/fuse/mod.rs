@@ -12,6 +12,7 @@ mod matmul;
 mod movement;
 mod rows;
 mod storage;
+pub mod text;
 pub mod view;
 
 use std::collections::BTreeSet;

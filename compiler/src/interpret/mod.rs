@@ -19,6 +19,9 @@ mod contract;
 mod loss;
 mod movement;
 mod pointwise;
+mod replay;
+
+pub use replay::{Check, replay};
 
 use std::collections::BTreeMap;
 

@@ -50,7 +50,7 @@
 
 pub mod evaluate;
 mod expr;
-mod text;
+pub mod text;
 
 pub use expr::{Address, Coordinate, Expr, ExprId, Guard};
 

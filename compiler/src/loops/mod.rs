@@ -16,6 +16,7 @@
 //! Index arithmetic does not overflow; division is unsigned.
 
 pub mod builder;
+pub mod text;
 
 use mm1_package::DType;
 

@@ -136,9 +136,11 @@ impl Evaluation {
             let last = evaluation.faults.last();
             let last = last.map_or(String::new(), |f| format!("; the last: {f}"));
             return Err(DataError::Budget(format!(
-                "evaluation of `{}`: {} of {all}{last}",
+                "evaluation of `{}`: {} of {all}, where `bad_sample_budget = {}` allows {}{last}",
                 source.name,
-                lost + bad
+                lost + bad,
+                config.bad_sample_budget,
+                (config.bad_sample_budget * all as f64).floor()
             )));
         }
         Ok(Some(evaluation))

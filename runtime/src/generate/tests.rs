@@ -247,7 +247,12 @@ fn answers_end_at_the_end_token() {
         tokens: 20,
     };
     let expected = plainly(&prompt, 20);
-    let answers = generate(&mut Hasher::new(2, 4, 2), &[prompt.clone()], limits).unwrap();
+    let answers = generate(
+        &mut Hasher::new(2, 4, 2),
+        std::slice::from_ref(&prompt),
+        limits,
+    )
+    .unwrap();
     assert_eq!(answers, [expected]);
     let none = Limits {
         tokens: 0,

@@ -212,7 +212,7 @@ pub(crate) mod tests {
             }
             let end = text[at..].find('>').ok_or("unclosed tag")? + at;
             let tag = &text[at + 1..end];
-            if tag.matches('"').count() % 2 != 0 || tag.contains('<') {
+            if !tag.matches('"').count().is_multiple_of(2) || tag.contains('<') {
                 return Err(format!("bad tag <{tag}>"));
             }
             let name = tag.trim_start_matches('/').split([' ', '/']).next();

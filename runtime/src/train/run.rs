@@ -98,6 +98,9 @@ pub enum Ending {
     Stopped(u64),
 }
 
+/// Unreadable samples that a run names; all are counted.
+const SHOWN_FAULTS: u64 = 20;
+
 /// Trains from `state` to the last step.
 ///
 /// # Errors
@@ -120,6 +123,7 @@ pub fn train<E: Engine>(
     let mut window = Window::default();
     let facts = run.engine.facts().clone();
     let mut checkpoint_owed = false;
+    let mut faults_shown = 0;
     while state.step < config.steps {
         if (run.stop)() {
             (run.save)(run.engine, &state)?;
@@ -135,6 +139,16 @@ pub fn train<E: Engine>(
         }
         let begin = Instant::now();
         let (batches, cursor) = loader.step(config.micro_batches)?;
+        for fault in batches.iter().flat_map(|batch| &batch.faults) {
+            faults_shown += 1;
+            match faults_shown {
+                ..=SHOWN_FAULTS => progress.message(&format!("skipped: {fault}")),
+                it if it == SHOWN_FAULTS + 1 => {
+                    progress.message("further unreadable samples are only counted");
+                }
+                _ => {}
+            }
+        }
         let outcome =
             config
                 .optimizer

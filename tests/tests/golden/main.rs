@@ -15,6 +15,7 @@ use mm1_compiler::emit;
 use mm1_compiler::graph::Graph;
 use mm1_compiler::graph::text::{parse, print};
 use mm1_compiler::graph::verify::verify;
+use mm1_compiler::kernel::text;
 use mm1_compiler::passes::run;
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::{Model, Precision};
@@ -65,7 +66,7 @@ fn stages(name: &str, kernels: &mut BTreeMap<String, String>) -> Vec<(&'static s
     for kernel in distinct_kernels(&planned) {
         kernels.insert(
             format!("{} {}", kernel.name, kernel.hash()),
-            kernel.to_string(),
+            text::print(&kernel),
         );
     }
     let calls = emit::calls(&planned, true);
