@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use crate::build::Layout;
 use crate::compile::{Planned, PlannedProgram};
-use crate::fuse::Home;
+use crate::fuse::{self, Home};
 use crate::graph::text::{display, print};
 
 /// Graph of every program after the passes. Without `once` the text parses back.
@@ -23,21 +23,11 @@ pub fn graphs(planned: &Planned, once: bool) -> String {
     })
 }
 
-/// Kernel calls of every program: hash, kernel, name of the call.
+/// Kernel calls of every program.
 pub fn calls(planned: &Planned, once: bool) -> String {
     sections(planned, |program| {
-        let calls = program.fused.calls.iter();
-        let lines: Vec<String> = calls
-            .map(|call| {
-                let kernel = &call.kernel;
-                format!("{} {} %{}\n", kernel.hash(), kernel.name, call.name)
-            })
-            .collect();
-        if once {
-            repeated_once(&lines.concat())
-        } else {
-            lines.concat()
-        }
+        let text = fuse::text::print(&program.fused);
+        if once { repeated_once(&text) } else { text }
     })
 }
 

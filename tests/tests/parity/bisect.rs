@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use mm1_compiler::bisect::{Finding, Probe};
+use mm1_compiler::bisect::Probe;
 use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::Options;
-use mm1_compiler::interpret::Tensor;
+use mm1_compiler::interpret::{Check, Tensor, replay};
 use mm1_compiler::target::CpuTarget;
 use mm1_tests::case::{Case, MODELS};
-use mm1_tests::compare::Tensors;
-use mm1_tests::programs::{executor, read, run};
+use mm1_tests::programs::{executor, run};
 
 use crate::per_backend;
 
@@ -20,7 +19,7 @@ per_backend! {
 }
 
 /// A probe and what its kernels stored.
-fn recorded(case: &Case, backend: Backend) -> (Probe, Tensors) {
+fn recorded(case: &Case, backend: Backend) -> (Probe, BTreeMap<String, Vec<f32>>) {
     let options = Options {
         target: CpuTarget::host().unwrap(),
         backend,
@@ -32,10 +31,15 @@ fn recorded(case: &Case, backend: Backend) -> (Probe, Tensors) {
     let batch = case.fixture.batch("");
     let z_weight = case.model.train.z_loss;
     run(&mut executor, "run", &batch, batch.weight_sum(), z_weight);
-    let values = probe
-        .outputs()
-        .map(|name| (name.to_owned(), read(&executor, name)));
-    let values = values.collect();
+    let outputs = probe.graph.outputs.iter();
+    let values = outputs
+        .map(|output| {
+            (
+                output.name.clone(),
+                executor.read_f32(&output.name).unwrap(),
+            )
+        })
+        .collect();
     (probe, values)
 }
 
@@ -49,9 +53,9 @@ fn inputs(case: &Case) -> BTreeMap<String, Tensor> {
     inputs
 }
 
-fn findings(case: &Case, probe: &Probe, values: &Tensors) -> Vec<Finding> {
-    let findings = probe.compare(&case.extents(), &inputs(case), values);
-    findings.unwrap_or_else(|error| panic!("{}: {error}", case.name))
+fn checks(case: &Case, probe: &Probe, values: &BTreeMap<String, Vec<f32>>) -> Vec<Check> {
+    let checks = replay(&probe.graph, &case.extents(), &inputs(case), values);
+    checks.unwrap_or_else(|error| panic!("{}: {error}", case.name))
 }
 
 fn every_kernel_agrees(backend: Backend) {
@@ -62,15 +66,21 @@ fn every_kernel_agrees(backend: Backend) {
     {
         let case = Case::load(name, &[&format!("train.precision=\"{precision}\"")]);
         let (probe, values) = recorded(&case, backend);
-        let findings = findings(&case, &probe, &values);
-        assert!(findings.len() > 50, "{name}: {} values", findings.len());
-        let worst = findings.iter().map(|it| it.error).fold(0.0, f64::max);
+        let checks = checks(&case, &probe, &values);
+        assert!(checks.len() > 100, "{name}: {} values", checks.len());
+        let shares = checks.iter().map(|it| it.error / it.tolerance);
+        let worst = shares.fold(0.0, f64::max);
         println!(
-            "{name}, {precision}: {worst:.1e} in {} values",
-            findings.len()
+            "{name}, {precision}: {worst:.2} of the tolerance in {} values",
+            checks.len()
         );
-        let found = findings.iter().filter(|it| it.is_wrong());
-        wrong.extend(found.map(|it| format!("{name}, {precision}: {it:?}")));
+        let found = checks.iter().filter(|it| !it.passes());
+        wrong.extend(found.map(|it| {
+            format!(
+                "{name}, {precision}: {it:?} {:?}",
+                probe.calls.get(&it.name)
+            )
+        }));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -85,9 +95,9 @@ fn the_first_wrong_call_is_named(backend: Backend) {
         ("decoder.norm_epsilon=1e-6", "decoder.blocks.0.norm_1"),
     ] {
         let (_, values) = recorded(&Case::load("avg-pool", &[change]), backend);
-        let findings = findings(&right, &probe, &values);
-        let wrong = findings.iter().find(|it| it.is_wrong()).unwrap();
-        println!("{change}: {wrong:?}");
-        assert!(wrong.value.starts_with(first), "{change}: {wrong:?}");
+        let checks = checks(&right, &probe, &values);
+        let wrong = checks.iter().find(|it| !it.passes()).unwrap();
+        println!("{change}: {}", probe.calls[&wrong.name]);
+        assert!(wrong.name.starts_with(first), "{change}: {wrong:?}");
     }
 }
