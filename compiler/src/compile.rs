@@ -134,8 +134,17 @@ pub fn compile(
     options: &Options,
 ) -> Result<Package, CompileError> {
     let planned = plan_model(model, purpose, options.verify)?;
-    let kernels = compile_kernels(&planned, options)?;
-    Ok(Assembly::new(model, options, &planned).assemble(kernels)?)
+    Ok(package_of(model, &planned, options)?)
+}
+
+/// Machine code and memory of planned programs.
+pub(crate) fn package_of(
+    model: &Model,
+    planned: &Planned,
+    options: &Options,
+) -> Result<Package, String> {
+    let kernels = compile_kernels(planned, options)?;
+    Assembly::new(model, options, planned).assemble(kernels)
 }
 
 /// A kernel with the schedule that a machine gives it.

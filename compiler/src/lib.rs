@@ -3,9 +3,11 @@
 //! Values flow one way: `Model` → [`graph::Graph`] → derivative → passes → [`kernel::Kernel`]s →
 //! [`loops::Function`]s → machine code → `mm1_package::Package`. docs/architecture.md tells the story.
 pub mod autodiff;
+pub mod bisect;
 pub mod build;
 pub mod codegen;
 pub mod compile;
+pub mod emit;
 pub mod fuse;
 pub mod graph;
 pub mod interpret;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mm1_compiler::build::{Purpose, build};
 use mm1_compiler::graph::{Graph, InputRole, Op, Value};
-use mm1_compiler::interpret::{Tensor, interpret};
+use mm1_compiler::interpret::{Tensor, interpret, interpret_rounded};
 use mm1_dsl::model::Model;
 
 use crate::compare::Tensors;
@@ -81,16 +81,32 @@ impl Case {
             fetch: &fetch,
             gradients: &gradients,
         };
-        let mut built = build(&self.model, purpose)
-            .unwrap_or_else(|found| panic!("{}: {found:?}", self.name));
+        let mut built =
+            build(&self.model, purpose).unwrap_or_else(|found| panic!("{}: {found:?}", self.name));
         built.programs.remove(0).graph
+    }
+
+    /// The program `accumulate` before the passes: loss and gradients as training computes them.
+    /// (A fetched tensor keeps its type, so under bf16 fetching is not without effect.)
+    ///
+    /// # Panics
+    /// If the model cannot be built.
+    pub fn training_graph(&self) -> Graph {
+        let built = build(&self.model, Purpose::All)
+            .unwrap_or_else(|found| panic!("{}: {found:?}", self.name));
+        let mut programs = built.programs.into_iter();
+        let accumulate = programs.find(|program| program.name == "accumulate");
+        accumulate.expect("the model is trained").graph
     }
 
     /// Run-time sizes of the fixture's batch.
     pub fn extents(&self) -> BTreeMap<String, u64> {
         BTreeMap::from([
             ("images".to_owned(), self.fixture.get("images").dims[0]),
-            ("loss_rows".to_owned(), self.fixture.get("loss_rows").dims[0]),
+            (
+                "loss_rows".to_owned(),
+                self.fixture.get("loss_rows").dims[0],
+            ),
         ])
     }
 
@@ -117,6 +133,13 @@ impl Case {
                         "z_weight" => scalar(self.model.train.z_loss),
                         name => self.fixture.get(name).clone(),
                     },
+                    // Gradients start from nothing.
+                    Op::Input(InputRole::State(_)) => {
+                        let dims = node.types[0].dims.iter().filter_map(|dim| dim.fixed());
+                        let dims: Vec<u64> = dims.collect();
+                        let data = vec![0.0; dims.iter().product::<u64>() as usize];
+                        Tensor { dims, data }
+                    }
                     _ => return None,
                 };
                 Some((node.name.clone(), tensor))
@@ -129,19 +152,38 @@ impl Case {
     /// # Panics
     /// If the graph cannot be evaluated.
     pub fn interpreted(&self, graph: &Graph) -> Tensors {
-        let wanted: Vec<Value> = graph.outputs.iter().map(|output| output.value).collect();
-        let results = interpret(graph, &self.extents(), &self.inputs(graph), &wanted)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        let named = graph.outputs.iter();
-        self.named(
-            named
-                .map(|output| (output.name.clone(), results[&output.value].data.clone()))
-                .collect(),
-        )
+        self.evaluated(graph, false)
     }
 
-    /// Renames fetched tensors as in the fixture; adds logits and the whole loss.
-    pub fn named(&self, mut results: Tensors) -> Tensors {
+    /// As [`Case::interpreted`], every bf16 value rounded.
+    ///
+    /// # Panics
+    /// If the graph cannot be evaluated.
+    pub fn rounded(&self, graph: &Graph) -> Tensors {
+        self.evaluated(graph, true)
+    }
+
+    fn evaluated(&self, graph: &Graph, round: bool) -> Tensors {
+        let wanted: Vec<Value> = graph.outputs.iter().map(|output| output.value).collect();
+        let evaluate = if round { interpret_rounded } else { interpret };
+        let results = evaluate(graph, &self.extents(), &self.inputs(graph), &wanted)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let outputs = graph.outputs.iter();
+        let results =
+            outputs.map(|output| (output.name.clone(), results[&output.value].data.clone()));
+        self.named(results.collect())
+    }
+
+    /// Renames tensors as in the fixture; adds logits and the whole loss.
+    pub fn named(&self, results: Tensors) -> Tensors {
+        let gradient = |name: String| match name.strip_prefix("gradient.") {
+            Some(parameter) => format!("d({parameter})"),
+            None => name,
+        };
+        let results = results.into_iter();
+        let mut results: Tensors = results
+            .map(|(name, values)| (gradient(name), values))
+            .collect();
         for (node, name) in FETCHED {
             if let Some(values) = results.remove(node) {
                 results.insert(name.to_owned(), values);

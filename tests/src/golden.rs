@@ -27,11 +27,12 @@ pub fn bless() -> bool {
 /// # Errors
 /// A unified diff and how to accept it.
 pub fn check(path: &Path, found: &str) -> Result<(), String> {
+    let bless = bless();
     let kept = fs::read_to_string(path).unwrap_or_default();
     if kept == found {
         return Ok(());
     }
-    if bless() {
+    if bless {
         let folder = path.parent().ok_or("a golden file is in a folder")?;
         let written = fs::create_dir_all(folder).and_then(|()| fs::write(path, found));
         return written.map_err(|error| format!("{}: {error}", path.display()));

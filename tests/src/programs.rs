@@ -107,9 +107,8 @@ impl Case {
         let (weights, z_weight) = (batch.weight_sum(), self.model.train.z_loss);
         run(&mut executor, "accumulate", &batch, weights, z_weight);
         let scalar = |executor: &Executor, name: &str| read(executor, name)[0];
-        let total = |executor: &Executor| {
-            scalar(executor, "loss") + z_weight * scalar(executor, "z_loss")
-        };
+        let total =
+            |executor: &Executor| scalar(executor, "loss") + z_weight * scalar(executor, "z_loss");
         let mut results = Tensors::from([("loss".to_owned(), vec![total(&executor)])]);
         for name in self.parameters() {
             let gradient = executor.read_gradient(&name).expect("nothing is frozen");
@@ -118,7 +117,9 @@ impl Case {
         }
         run(&mut executor, "evaluate", &batch, weights, z_weight);
         results.insert("evaluated".to_owned(), vec![total(&executor)]);
-        executor.run("encode_images").expect("the model has pictures");
+        executor
+            .run("encode_images")
+            .expect("the model has pictures");
         results.insert("image_tokens".to_owned(), read(&executor, "image_features"));
         if self.name != "packed" {
             results.insert("logits".to_owned(), self.generated(&mut executor));

@@ -50,7 +50,7 @@
 
 pub mod evaluate;
 mod expr;
-pub mod text;
+mod text;
 
 pub use expr::{Address, Coordinate, Expr, ExprId, Guard};
 

@@ -26,7 +26,10 @@ fn part(whole: &Batch, images: &[i32], tokens: usize, first: usize, count: usize
     let range = first * length..(first + count) * length;
     let pixels = whole.images.len() / whole.image_count;
     let before: usize = images[..first].iter().map(|n| *n as usize).sum();
-    let own: usize = images[first..first + count].iter().map(|n| *n as usize).sum();
+    let own: usize = images[first..first + count]
+        .iter()
+        .map(|n| *n as usize)
+        .sum();
     let rows: Vec<usize> = (0..whole.loss_rows.len())
         .filter(|at| range.contains(&(whole.loss_rows[*at] as usize)))
         .collect();
@@ -36,7 +39,10 @@ fn part(whole: &Batch, images: &[i32], tokens: usize, first: usize, count: usize
     };
     Batch {
         tokens: whole.tokens[range.clone()].to_vec(),
-        image_rows: whole.image_rows[range.clone()].iter().map(image_row).collect(),
+        image_rows: whole.image_rows[range.clone()]
+            .iter()
+            .map(image_row)
+            .collect(),
         positions: whole.positions[range.clone()].to_vec(),
         segment_begin: whole.segment_begin[range.clone()].to_vec(),
         images: whole.images[before * pixels..(before + own) * pixels].to_vec(),
@@ -62,7 +68,11 @@ fn results(size: usize, sets: &[&str], backend: Backend) -> Tensors {
     all.extend(sets);
     let case = Case::load("avg-pool", &all);
     let reference = Fixture::load("accumulated");
-    let mut executor = executor(package(&case.model, Purpose::All, backend), &case.fixture, 1);
+    let mut executor = executor(
+        package(&case.model, Purpose::All, backend),
+        &case.fixture,
+        1,
+    );
     let whole = reference.batch("");
     let images = reference.i32("images_per_sequence");
     let tokens = executor.package().model.image_tokens as usize;
@@ -113,7 +123,10 @@ fn micro_batches_add_up(backend: Backend) {
 }
 
 fn a_changed_definition_is_seen(backend: Backend) {
-    for change in ["decoder.norm_epsilon=1e-6", "encoder.activation=\"gelu-tanh\""] {
+    for change in [
+        "decoder.norm_epsilon=1e-6",
+        "encoder.activation=\"gelu-tanh\"",
+    ] {
         let (tensor, error) = errors(&results(4, &[change], backend), &wanted()).swap_remove(0);
         println!("{change} moves {tensor} by {error:.1e}");
         assert!(error > 10.0 * TOLERANCE, "{change} would pass");

@@ -61,7 +61,10 @@ fn deeper_models_have_no_more_kernels() {
     assert_eq!(shallow.len(), deep.len());
     // The flat arrays of norm and update are longer, all else is the same.
     let other = deep.difference(&shallow).count();
-    assert!(other <= 4, "{other} kernels of 48 layers are not those of 4");
+    assert!(
+        other <= 4,
+        "{other} kernels of 48 layers are not those of 4"
+    );
 }
 
 #[test]
@@ -77,7 +80,9 @@ fn variants_that_share_a_decoder_share_its_kernels() {
         calls
             .filter(|(_, call)| {
                 let name = call.name.trim_start_matches("d(");
-                name.starts_with("decoder.") || name.starts_with("head.") || name.starts_with("loss")
+                name.starts_with("decoder.")
+                    || name.starts_with("head.")
+                    || name.starts_with("loss")
             })
             .map(|(program, call)| (format!("{program}/{}", call.name), call.kernel.hash()))
             .collect()
@@ -86,7 +91,11 @@ fn variants_that_share_a_decoder_share_its_kernels() {
     assert!(first.len() > 50, "{} calls", first.len());
     for variant in [
         &["connector.image_tokens=4"][..],
-        &["connector.kind=\"attention-pool\"", "connector.image_tokens=4", "connector.heads=2"],
+        &[
+            "connector.kind=\"attention-pool\"",
+            "connector.image_tokens=4",
+            "connector.heads=2",
+        ],
         &["encoder.width=32", "encoder.depth=1"],
     ] {
         let second = calls(variant);

@@ -2,7 +2,7 @@
 
 mod accumulation;
 mod bf16;
-mod bf16_graph;
+mod bisect;
 mod determinism;
 mod interpreter;
 mod kernels;
