@@ -8,7 +8,7 @@ use mm1_compiler::compile::{
     Options, Planned, Scheduled, distinct_kernels, plan_model, schedule_kernels,
 };
 use mm1_compiler::fuse::{self, Home};
-use mm1_compiler::{graph, kernel, loops};
+use mm1_compiler::{graph, loops};
 use mm1_dsl::model::Model;
 
 use crate::compile::{Request, options, refused};
