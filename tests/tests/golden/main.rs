@@ -3,6 +3,8 @@
 //!
 //! `MM1C_BLESS=1` rewrites what differs and removes what nothing makes any more.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ fn names() -> Vec<String> {
     names
 }
 
-/// Diagnostics as a person reads them, without the path to this folder.
+/// Diagnostics as a person reads them, paths from this folder on.
 fn refusal(diagnostics: Diagnostics) -> String {
     let folder = format!("{}/", root().join("in").display());
     diagnostics.sorted().render(false).replace(&folder, "")

@@ -179,7 +179,12 @@ extent n <= 4
 output y = %y
 ";
     let x: (&str, &[u64], &[f64]) = ("x", &[3, 2], &[0.0; 6]);
-    let cases: [(&[(&str, u64)], Vec<(&str, &[u64], &[f64])>, &str); 6] = [
+    type Case<'c> = (
+        &'c [(&'c str, u64)],
+        Vec<(&'c str, &'c [u64], &'c [f64])>,
+        &'c str,
+    );
+    let cases: [Case<'_>; 6] = [
         (&[], vec![x], "run-time size `n` is not given, `x` needs it"),
         (
             &[("n", 5)],
