@@ -1,11 +1,12 @@
 //! The MLIR code generator for CPUs.
 //!
-//! The back half: MLIR text of a kernel becomes position-independent machine
-//! code for a named [`CpuTarget`](crate::target::CpuTarget), without an
-//! execution engine and without looking at the machine that compiles.
+//! The front half writes a loop program as MLIR text. The back half makes
+//! position-independent machine code of it for a named [`CpuTarget`], without
+//! an execution engine and without looking at the machine that compiles.
 //!
 //! | file | step |
 //! | --- | --- |
+//! | `emit.rs`, `lanes.rs` | loop program → text |
 //! | `compile.rs` | text → verified module → LLVM dialect; the entry points |
 //! | `check.rs` | only operations that translation and instruction selection can take |
 //! | `llvm.rs` | LLVM IR → optimised → ELF object |
@@ -14,7 +15,9 @@
 
 mod check;
 mod compile;
+mod emit;
 mod ffi;
+mod lanes;
 mod link;
 mod llvm;
 
@@ -22,33 +25,43 @@ mod llvm;
 mod tests;
 
 pub use compile::{Compiler, compile_module, compile_modules};
+pub use emit::module_text;
 
 use std::fmt;
+use std::thread;
 
-/// Position-independent machine code: instructions and read-only data in one
-/// block without outside references.
+use super::CodeBlob;
+use crate::loops::Function;
+use crate::target::CpuTarget;
+
+/// Compiles functions to one blob, each as a module of its own, on every core.
 ///
-/// It may be mapped at any address that is a multiple of
-/// [`CodeBlob::ALIGNMENT`], readable and executable, never writable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodeBlob {
-    /// The code and its data.
-    pub bytes: Vec<u8>,
-    /// Public functions and their byte offsets in `bytes`, by name.
-    pub entries: Vec<(String, usize)>,
-}
-
-impl CodeBlob {
-    /// What the address of the first byte must be a multiple of.
-    pub const ALIGNMENT: usize = 64;
-
-    /// The byte offset of the function `name`.
-    pub fn entry(&self, name: &str) -> Option<usize> {
-        self.entries
-            .iter()
-            .find(|(entry, _)| entry == name)
-            .map(|&(_, offset)| offset)
+/// # Errors
+/// The first function, in their order, that is malformed or that MLIR or LLVM refuses.
+pub fn compile_functions(functions: &[Function], target: &CpuTarget) -> Result<CodeBlob, String> {
+    let fault = |function: &Function, message: &dyn fmt::Display| {
+        format!("kernel `{}`: {message}", function.name)
+    };
+    let mut texts = Vec::with_capacity(functions.len());
+    for function in functions {
+        texts.push(module_text(function, target).map_err(|error| fault(function, &error))?);
     }
+    let modules: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let results = compile_modules(&modules, target, threads);
+    let mut blob = CodeBlob::default();
+    for (function, result) in functions.iter().zip(results) {
+        let code = result.map_err(|error| fault(function, &error))?;
+        let offset = code
+            .entry(&function.name)
+            .ok_or_else(|| fault(function, &"its code has no entry"))?;
+        blob.bytes
+            .resize(blob.bytes.len().next_multiple_of(CodeBlob::ALIGNMENT), 0xcc);
+        let entry = blob.bytes.len() + offset;
+        blob.entries.push((function.name.clone(), entry));
+        blob.bytes.extend_from_slice(&code.bytes);
+    }
+    Ok(blob)
 }
 
 /// Why MLIR text did not become machine code. Every variant is a fault of the
