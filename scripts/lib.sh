@@ -41,7 +41,7 @@ apt_update() {
 apt_install() {
   apt_update || return
   say "installing $*"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
 }
 
 # Whether apt knows a version of the package to install.
@@ -73,6 +73,30 @@ have_rust() {
   [ "$(printf '%s\n' "$(rust_version)" "$found" | sort -V | head -n1)" = "$(rust_version)" ]
 }
 
+# Prints what is at an address.
+fetch() {
+  if have curl; then
+    curl --proto '=https' --tlsv1.2 -sSfL "$1"
+  else
+    wget -qO- "$1"
+  fi
+}
+
+install_rustup() {
+  if ! have curl && ! have wget; then
+    can_install || die "Rust $(rust_version) is missing, and neither curl nor wget is there to fetch it"
+    apt_install curl ca-certificates || die "could not install curl"
+  fi
+  say "installing Rust $(rust_version) for this user through rustup (rustup.rs)"
+  local script
+  # The second address serves the same script where the first is not reachable.
+  script=$(fetch https://sh.rustup.rs 2>/dev/null || fetch https://static.rust-lang.org/rustup/rustup-init.sh) ||
+    die "could not fetch rustup: install Rust $(rust_version) or later by hand"
+  sh -s -- -y -q --no-modify-path --profile minimal -c rustfmt -c clippy \
+    --default-toolchain "$(rust_version)" <<<"$script" >/dev/null ||
+    die "rustup could not install Rust"
+}
+
 need_rust() {
   if ! have_rust && [ -x "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo" ]; then
     PATH=${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH
@@ -83,21 +107,13 @@ need_rust() {
     if apt_offers rustup; then apt_install rustup || true; fi
   fi
   if have rustup; then
-    say "installing the stable Rust toolchain through rustup"
-    rustup toolchain install stable --profile minimal --component rustfmt --component clippy
-    export RUSTUP_TOOLCHAIN=stable
+    RUSTUP_TOOLCHAIN=$(rust_version)
+    export RUSTUP_TOOLCHAIN
+    have_rust && return
+    say "installing Rust $RUSTUP_TOOLCHAIN through rustup"
+    rustup toolchain install "$RUSTUP_TOOLCHAIN" --profile minimal --component rustfmt --component clippy
   else
-    local fetch
-    if ! have curl && ! have wget && can_install; then apt_install curl ca-certificates || true; fi
-    if have curl; then
-      fetch=(curl --proto '=https' --tlsv1.2 -sSf)
-    elif have wget; then
-      fetch=(wget -qO-)
-    else
-      die "Rust $(rust_version) is missing, and neither curl nor wget is there to fetch rustup"
-    fi
-    say "installing Rust through rustup (rustup.rs) for this user"
-    "${fetch[@]}" https://sh.rustup.rs | sh -s -- -y -q --no-modify-path --profile minimal -c rustfmt -c clippy >&2
+    install_rustup
     PATH=${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH
   fi
   have_rust || die "Rust $(rust_version) or later is needed; see rustup.rs"
@@ -136,34 +152,34 @@ security_mirror() {
   local mirror
   mirror=$(grep -rhoE 'https?://[^ ]*/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null |
     head -n1 | tr -d ' ')
-  mirror=${mirror%/}
-  echo "${mirror:-http://deb.debian.org/debian}-security"
+  [ -n "$mirror" ] && echo "${mirror%/}-security"
 }
 
 add_security_suite() {
-  local suite="$1-security" file=/etc/apt/sources.list.d/mm1c-security.list keyring
+  local suite="$1-security" file=/etc/apt/sources.list.d/mm1c-security.list keyring mirror
+  mirror=$(security_mirror) || return
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   [ -e "$keyring" ] && keyring="[signed-by=$keyring] " || keyring=
   say "adding Debian's security suite ($suite) in $file: it carries LLVM 22"
-  echo "deb $keyring$(security_mirror) $suite main" | as_root tee "$file" >/dev/null
+  echo "deb $keyring$mirror $suite main" | as_root tee "$file" >/dev/null
   apt_updated=
   apt_update
 }
 
 add_llvm_archive() {
-  local codename=$1 key=/usr/share/keyrings/apt.llvm.org.asc
+  local codename=$1 key=/usr/share/keyrings/apt.llvm.org.asc text
   local file=/etc/apt/sources.list.d/mm1c-llvm.list
+  have curl || have wget || apt_install curl ca-certificates || return
+  text=$(fetch https://apt.llvm.org/llvm-snapshot.gpg.key) || return
   say "adding the LLVM project's archive for $codename in $file"
-  have curl || apt_install curl ca-certificates || return
-  curl -sSf https://apt.llvm.org/llvm-snapshot.gpg.key | as_root tee "$key" >/dev/null || return
+  as_root tee "$key" <<<"$text" >/dev/null || return
   echo "deb [signed-by=$key] https://apt.llvm.org/$codename/ llvm-toolchain-$codename-22 main" |
-    as_root tee "$file" >/dev/null
+    as_root tee "$file" >/dev/null || return
   apt_updated=
-  # A release that the archive does not serve must not break apt for everything else.
-  apt_update || {
-    as_root rm -f "$file"
-    return 1
-  }
+  apt_update && apt_offers libmlir-22-dev && return
+  # A release that the archive does not serve must not stay in apt's way.
+  as_root rm -f "$file" "$key"
+  return 1
 }
 
 install_llvm() {
@@ -174,7 +190,6 @@ install_llvm() {
     add_security_suite "$codename" || true
   fi
   apt_offers libmlir-22-dev || add_llvm_archive "$codename" || return
-  apt_offers libmlir-22-dev || return
   mapfile -t missing < <(not_installed "${llvm_packages[@]}")
   say "LLVM and MLIR 22 take about 1.4 GB under $llvm"
   apt_install "${missing[@]}"

@@ -1,2 +1,64 @@
-//! `mm1c`.
-fn main() {}
+//! `mm1c`: checks, compiles, trains and inspects models that graph files describe.
+//!
+//! Data goes to standard output; messages, progress and errors go to standard error.
+
+/// Prints to standard output. A reader that has gone away (`| head`) ends nothing: what is
+/// left to say is for nobody.
+macro_rules! out {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
+/// [`out`] with a line's end.
+macro_rules! outln {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
+mod args;
+mod cache;
+mod commands;
+mod compile;
+mod convert;
+mod failure;
+mod roof;
+mod tensors;
+mod trained;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Check(args) => commands::inspect::check(args)?,
+        Command::Resolve(args) => commands::inspect::resolve(args)?,
+        Command::Diff(args) => return commands::diff::run(args),
+        Command::Summary(args) => commands::summary::run(args)?,
+        Command::Compile(args) => commands::compile::run(args)?,
+        Command::Train(args) => commands::train::run(args)?,
+        Command::Eval(args) => commands::eval::run(args)?,
+        Command::Generate(args) => commands::generate::run(args)?,
+        Command::Run(args) => commands::run::run(args)?,
+        Command::Bench(args) => commands::bench::run(args)?,
+        Command::Data(command) => commands::data::run(command)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

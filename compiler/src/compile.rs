@@ -138,10 +138,34 @@ pub fn compile(
     Ok(Assembly::new(model, options, &planned).assemble(kernels)?)
 }
 
+/// A kernel with the schedule that a machine gives it.
+pub struct Scheduled {
+    /// What is computed.
+    pub kernel: Kernel,
+    /// How.
+    pub lowered: Lowered,
+    /// Content hash of the kernel and of what its schedule changes in the results, hex.
+    pub hash: String,
+}
+
+impl Scheduled {
+    fn new(kernel: Kernel, mut lowered: Lowered) -> Self {
+        let text = format!("{} {}", kernel.hash(), lowered.schedule);
+        let hash = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
+        lowered.function.name = format!("k{hash}");
+        Self {
+            kernel,
+            lowered,
+            hash,
+        }
+    }
+}
+
 /// Distinct kernels in order of first use, lowered and compiled.
 struct Kernels {
+    /// By the hash of the kernel alone: one machine gives equal kernels equal schedules.
     index: BTreeMap<String, usize>,
-    lowered: Vec<(Kernel, Lowered)>,
+    scheduled: Vec<Scheduled>,
     blob: CodeBlob,
 }
 
@@ -158,28 +182,71 @@ pub fn distinct_kernels(planned: &Planned) -> Vec<Kernel> {
         .collect()
 }
 
-fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, String> {
-    let machine = options.backend.machine(&options.target);
-    let mut index = BTreeMap::new();
-    let mut lowered = Vec::new();
-    for kernel in distinct_kernels(planned) {
-        let hash = kernel.hash();
-        let mut done = lower::lower(&kernel, &machine)
+/// The kernels of a model as a code generator gets them, each once, in order of first use.
+///
+/// # Errors
+/// A kernel that has no schedule for the target.
+pub fn schedule_kernels(
+    planned: &Planned,
+    backend: Backend,
+    target: &CpuTarget,
+) -> Result<Vec<Scheduled>, String> {
+    let machine = backend.machine(target);
+    let schedule = |kernel: Kernel| {
+        let lowered = lower::lower(&kernel, &machine)
             .map_err(|error| format!("kernel `{}`: {error}", kernel.name))?;
-        done.function.name = format!("k{hash}");
-        index.insert(hash, lowered.len());
-        lowered.push((kernel, done));
-    }
-    let functions: Vec<crate::loops::Function> = lowered
+        Ok(Scheduled::new(kernel, lowered))
+    };
+    distinct_kernels(planned)
+        .into_iter()
+        .map(schedule)
+        .collect()
+}
+
+fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, String> {
+    let scheduled = schedule_kernels(planned, options.backend, &options.target)?;
+    let index = scheduled
         .iter()
-        .map(|(_, done)| done.function.clone())
+        .enumerate()
+        .map(|(index, it)| (it.kernel.hash(), index))
+        .collect();
+    let functions: Vec<crate::loops::Function> = scheduled
+        .iter()
+        .map(|it| it.lowered.function.clone())
         .collect();
     let blob = codegen::generate(&functions, options.backend, &options.target)?;
     Ok(Kernels {
         index,
-        lowered,
+        scheduled,
         blob,
     })
+}
+
+/// The region `constants`: each run of numbers once.
+#[derive(Default)]
+pub(crate) struct Constants {
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Constants {
+    /// Offset of these numbers, f64 in a graph and f32 in memory.
+    pub(crate) fn place(&mut self, values: &[f64]) -> u64 {
+        let new: Vec<u8> = values
+            .iter()
+            .flat_map(|value| (*value as f32).to_le_bytes())
+            .collect();
+        let known = (0..self.bytes.len())
+            .step_by(64)
+            .find(|start| self.bytes[*start..].starts_with(&new));
+        let offset = known.unwrap_or_else(|| {
+            let start = self.bytes.len();
+            self.bytes.extend(&new);
+            let end = self.bytes.len().next_multiple_of(64);
+            self.bytes.resize(end, 0);
+            start
+        });
+        offset as u64
+    }
 }
 
 /// Lays out regions and tensors.
@@ -188,6 +255,7 @@ struct Assembly<'a> {
     options: &'a Options,
     planned: &'a Planned,
     package: Package,
+    constants: Constants,
     /// Next free byte by region.
     ends: BTreeMap<String, u64>,
 }
@@ -228,6 +296,7 @@ impl<'a> Assembly<'a> {
             options,
             planned,
             package,
+            constants: Constants::default(),
             ends: BTreeMap::new(),
         }
     }
@@ -235,7 +304,12 @@ impl<'a> Assembly<'a> {
     fn assemble(mut self, kernels: Kernels) -> Result<Package, String> {
         let _ = (self.model, self.options);
         self.parameters();
-        for (kernel, lowered) in &kernels.lowered {
+        for Scheduled {
+            kernel,
+            lowered,
+            hash,
+        } in &kernels.scheduled
+        {
             let entry = kernels
                 .blob
                 .entries
@@ -245,7 +319,7 @@ impl<'a> Assembly<'a> {
                 entry.ok_or_else(|| format!("no code for kernel `{}`", kernel.name))?;
             self.package.kernels.push(PackageKernel {
                 name: kernel.name.clone(),
-                hash: kernel.hash(),
+                hash: hash.clone(),
                 entry: *entry as u64,
                 scratch_bytes: lowered.function.scratch_bytes,
             });
@@ -255,6 +329,7 @@ impl<'a> Assembly<'a> {
             self.package.programs.push(program);
         }
         self.package.code = kernels.blob.bytes;
+        self.package.constants = self.constants.bytes;
         let arena = self
             .package
             .programs
@@ -388,25 +463,10 @@ impl<'a> Assembly<'a> {
         Ok(slot)
     }
 
-    fn constant(&mut self, values: &[f32]) -> Slot {
-        let bytes: Vec<u8> = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        let region = self.region("constants");
-        let known = (0..self.package.constants.len())
-            .step_by(64)
-            .find(|start| self.package.constants[*start..].starts_with(&bytes));
-        let offset = known.unwrap_or_else(|| {
-            let start = self.package.constants.len();
-            self.package.constants.extend(&bytes);
-            let end = self.package.constants.len().next_multiple_of(64);
-            self.package.constants.resize(end, 0);
-            start
-        });
+    fn constant(&mut self, values: &[f64]) -> Slot {
         Slot {
-            region,
-            offset: offset as u64,
+            region: self.region("constants"),
+            offset: self.constants.place(values),
         }
     }
 
@@ -494,7 +554,9 @@ impl<'a> Assembly<'a> {
         kernels: &Kernels,
     ) -> Result<Launch, String> {
         let index = kernels.index[&call.kernel.hash()];
-        let (kernel, lowered) = &kernels.lowered[index];
+        let Scheduled {
+            kernel, lowered, ..
+        } = &kernels.scheduled[index];
         let args = call
             .args
             .iter()

@@ -14,4 +14,5 @@ pub mod loops;
 pub mod lower;
 pub mod passes;
 pub mod plan;
+pub mod summary;
 pub mod target;

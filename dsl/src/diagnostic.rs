@@ -143,6 +143,9 @@ impl Diagnostic {
     }
 }
 
+/// Findings that [`Diagnostics::render`] prints; a file with more is not helped by them.
+const MOST_RENDERED: usize = 100;
+
 /// Findings together with the sources that their spans point into.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
@@ -177,9 +180,17 @@ impl Diagnostics {
     /// and an empty line; the count of errors comes last.
     pub fn render(&self, colour: bool) -> String {
         let mut text = String::new();
-        for diagnostic in &self.list {
+        for diagnostic in self.list.iter().take(MOST_RENDERED) {
             text.push_str(&render_one(diagnostic, &self.sources, colour));
             text.push_str("\n\n");
+        }
+        if let Some(more) = self
+            .list
+            .len()
+            .checked_sub(MOST_RENDERED)
+            .filter(|more| *more > 0)
+        {
+            text.push_str(&format!("... and {more} more\n\n"));
         }
         let errors = self
             .list

@@ -32,6 +32,28 @@ pub struct Model {
     /// Canonical TOML text of the resolved file, keys sorted, defaults included; what
     /// `mm1c resolve` prints and a run directory keeps.
     pub resolved: String,
+    /// Every key with its value and origin, in the order of the key table.
+    pub keys: crate::resolved::Resolved,
+    /// `[init]`: part (`encoder`, `connector`, `decoder`) to the weights that it starts from.
+    pub init: IndexMap<String, String>,
+    /// Findings that did not refuse the model.
+    pub warnings: Vec<crate::diagnostic::Diagnostic>,
+}
+
+impl Model {
+    /// The texts that every span of this model points into.
+    pub fn sources(&self) -> &crate::source::Sources {
+        &self.components.sources
+    }
+
+    /// The warnings as text; empty without any.
+    pub fn render_warnings(&self, colour: bool) -> String {
+        let diagnostics = crate::diagnostic::Diagnostics {
+            list: self.warnings.clone(),
+            sources: self.sources().clone(),
+        };
+        diagnostics.render(colour)
+    }
 }
 
 /// Encoder, preprocessing and connector.

@@ -41,7 +41,10 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         let allowed = (name.chars().count().max(candidate.chars().count()) / 3).max(1);
         let steps = distance(name, candidate);
         // A name that is a part of another is likely meant: `sequence_length`.
-        let contained = name.len() >= 4 && (candidate.contains(name) || name.contains(candidate));
+        // The other way round only if little is left over.
+        let contained = name.len() >= 4
+            && (candidate.contains(name)
+                || (name.contains(candidate) && candidate.len() * 3 >= name.len() * 2));
         if (steps <= allowed || contained) && !found.iter().any(|(_, known)| *known == candidate) {
             found.push((
                 if contained { steps.min(allowed) } else { steps },

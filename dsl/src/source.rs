@@ -122,7 +122,7 @@ impl Loader {
         written: &str,
         path: &Path,
         span: Option<Span>,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Box<Diagnostic>> {
         let outside = || {
             Diagnostic::error(
                 codes::OUTSIDE_PROJECT,
@@ -132,10 +132,9 @@ impl Loader {
             .note("paths in a graph file are relative to it and stay under the folder with `mm1c.toml` or `.git`")
         };
         if Path::new(written).is_absolute() {
-            return Err(outside().help(
-                "name data elsewhere on the command line: `--set data.sources.NAME.path=…`"
-                    .to_string(),
-            ));
+            let help =
+                "name data elsewhere on the command line: `--set data.sources.NAME.path=...`";
+            return Err(Box::new(outside().help(help.to_string())));
         }
         // The existing part is compared after resolving links; what does not exist yet cannot be a link.
         let absolute = normalise(&std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()));
@@ -149,7 +148,7 @@ impl Loader {
         if real.starts_with(&self.root) {
             Ok(())
         } else {
-            Err(outside())
+            Err(Box::new(outside()))
         }
     }
 
@@ -157,13 +156,10 @@ impl Loader {
     ///
     /// # Errors
     /// [`codes::UNREADABLE`], [`codes::TOO_LARGE_FILE`].
-    pub fn read(&self, path: &Path, span: Option<Span>) -> Result<String, Diagnostic> {
+    pub fn read(&self, path: &Path, span: Option<Span>) -> Result<String, Box<Diagnostic>> {
         let unreadable = |reason: String| {
-            Diagnostic::error(
-                codes::UNREADABLE,
-                format!("cannot read `{}`: {reason}", path.display()),
-            )
-            .at(span, "")
+            let message = format!("cannot read `{}`: {reason}", path.display());
+            Box::new(Diagnostic::error(codes::UNREADABLE, message).at(span, ""))
         };
         let metadata = std::fs::metadata(path).map_err(|error| unreadable(describe(&error)))?;
         if !metadata.is_file() {
@@ -175,11 +171,10 @@ impl Loader {
             .read_to_end(&mut bytes)
             .map_err(|error| unreadable(describe(&error)))?;
         if bytes.len() as u64 > LARGEST_FILE {
-            return Err(Diagnostic::error(
-                codes::TOO_LARGE_FILE,
-                format!("`{}` is larger than 1 MiB", path.display()),
-            )
-            .at(span, ""));
+            let message = format!("`{}` is larger than 1 MiB", path.display());
+            return Err(Box::new(
+                Diagnostic::error(codes::TOO_LARGE_FILE, message).at(span, ""),
+            ));
         }
         String::from_utf8(bytes).map_err(|_| unreadable("not UTF-8".to_string()))
     }

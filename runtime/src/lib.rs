@@ -1,5 +1,23 @@
-//! Placeholder crate root.
+//! Runs packages: devices, executor, data, checkpoints, training and evaluation.
+//!
+//! Nothing here knows the graph language or a code generator; a package is all that the
+//! runtime needs of a model.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod checkpoint;
 pub mod data;
+pub mod device;
+pub mod engine;
+pub mod evaluate;
+pub mod executor;
+pub mod generate;
+pub mod init;
+pub mod metrics;
 pub mod philox;
+pub mod report;
+pub mod rundir;
+pub mod schedule;
+pub mod signal;
 pub mod tokenizer;
+pub mod train;

@@ -1,1 +1,7 @@
-//! Placeholder crate root.
+//! What the tests of whole models share: fixtures, comparison, running programs, golden text.
+
+pub mod case;
+pub mod compare;
+pub mod fixture;
+pub mod golden;
+pub mod programs;

@@ -296,7 +296,7 @@ fn slope(
         count += 1;
         graph.add(format!("{base}{count}"), op, operands)
     };
-    let constant = |graph: &mut crate::graph::Graph, value: f32| -> Value {
+    let constant = |graph: &mut crate::graph::Graph, value: f64| -> Value {
         let ty = Type::scalar(mm1_package::DType::F32);
         graph
             .add_typed(format!("{value:?}"), Op::Splat(value), vec![ty], &[])
@@ -340,7 +340,7 @@ fn slope(
         }
         Unary::Erf => {
             // 2/√π · e^(−x²)
-            let factor = constant(graph, std::f32::consts::FRAC_2_SQRT_PI);
+            let factor = constant(graph, std::f64::consts::FRAC_2_SQRT_PI);
             let square = step(graph, Op::Unary(Unary::Square), &[x]);
             let minus = step(graph, Op::Unary(Unary::Neg), &[square]);
             let bell = step(graph, Op::Unary(Unary::Exp), &[minus]);

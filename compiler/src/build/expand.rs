@@ -289,12 +289,7 @@ impl<'m> Expander<'m> {
     /// A number as a scalar.
     pub fn splat(&mut self, name: &str, value: f64) -> Value {
         self.graph
-            .add_typed(
-                name,
-                Op::Splat(value as f32),
-                vec![Type::scalar(DType::F32)],
-                &[],
-            )
+            .add_typed(name, Op::Splat(value), vec![Type::scalar(DType::F32)], &[])
             .into()
     }
 
@@ -603,8 +598,8 @@ impl<'m> Expander<'m> {
                             position as f64 * base.powf(-2.0 * index as f64 / width as f64)
                         })
                         .collect();
-                    table.extend(angles.iter().map(|angle| angle.cos() as f32));
-                    table.extend(angles.iter().map(|angle| angle.sin() as f32));
+                    table.extend(angles.iter().map(|angle| angle.cos()));
+                    table.extend(angles.iter().map(|angle| angle.sin()));
                 }
                 let ty = Type::new(DType::F32, [Dim::Fixed(rows), Dim::Fixed(width)]);
                 Value::from(
@@ -639,7 +634,7 @@ impl<'m> Expander<'m> {
                 let first = (row_out * columns_out + column_out) * rows * columns;
                 for row in top..bottom {
                     for column in left..right {
-                        table[(first + row * columns + column) as usize] = weight as f32;
+                        table[(first + row * columns + column) as usize] = weight;
                     }
                 }
             }

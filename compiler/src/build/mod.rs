@@ -139,7 +139,7 @@ pub enum Purpose<'a> {
     Fetch {
         /// Node names.
         fetch: &'a [String],
-        /// Names whose gradient of the summed loss is wanted.
+        /// Names whose gradient of the summed loss is wanted; `["all"]` for every trained parameter.
         gradients: &'a [String],
     },
 }
@@ -196,13 +196,13 @@ pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
     })
 }
 
-/// Caches are kept near 256 MiB; sixteen sequences at most.
+/// Sixteen sequences unless their caches pass 2 GiB.
 fn decode_shape(model: &Model) -> DecodeShape {
     let decoder = &model.decoder;
     let row = 2 * decoder.depth * decoder.kv_heads * decoder.head_width * 4;
     let sequence = row.saturating_mul(decoder.max_sequence_length).max(1);
     DecodeShape {
-        sequences: ((256 << 20) / sequence).clamp(1, 16),
+        sequences: ((2 << 30) / sequence).clamp(1, 16),
         prefill: decoder.max_sequence_length.min(64),
     }
 }
@@ -476,12 +476,7 @@ fn apply_graph(model: &Model, layout: &Layout) -> Graph {
     .map(|name| scalar(&mut graph, name));
     let number = |graph: &mut Graph, name: String, value: f64| -> Value {
         graph
-            .add_typed(
-                name,
-                Op::Splat(value as f32),
-                vec![Type::scalar(DType::F32)],
-                &[],
-            )
+            .add_typed(name, Op::Splat(value), vec![Type::scalar(DType::F32)], &[])
             .into()
     };
     for (index, group) in layout.groups.iter().enumerate() {
@@ -616,6 +611,18 @@ fn decode_graph(
 /// Named tensors of the loss graph and gradients of its summed loss.
 fn fetch_graph(mut built: LossGraph, fetch: &[String], gradients: &[String]) -> Outcome<Graph> {
     let graph = &mut built.graph;
+    let trained = |value: &Value| matches!(graph.op(value.node), Op::Input(InputRole::Parameter(facts)) if facts.trained);
+    let all: Vec<String> = built
+        .parameters
+        .iter()
+        .filter(|(_, value)| trained(value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let gradients = if gradients == ["all"] {
+        &all
+    } else {
+        gradients
+    };
     let find = |graph: &Graph, name: &String| {
         graph.find(name).ok_or_else(|| {
             shape_error(format!(

@@ -91,7 +91,7 @@ impl Backend {
     /// CPU features that the code needs, as `is_x86_feature_detected!` spells them.
     pub fn cpu_features(self, target: &CpuTarget) -> Vec<String> {
         let names: &[&str] = match self {
-            Self::Cranelift => &["sse4.1", "avx", "avx2", "fma"],
+            Self::Cranelift => &cranelift::CPU_FEATURES,
             #[cfg(feature = "mlir")]
             Self::Mlir if target.bf16_dot => &[
                 "avx2",

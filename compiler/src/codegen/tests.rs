@@ -10,6 +10,10 @@ use crate::loops::{
 };
 use crate::target::CPU_TARGETS;
 
+type Unary = (FloatUnary, fn(f32) -> f32);
+type Binary = (FloatBinary, fn(f32, f32) -> f32);
+type Int = (IntBinary, fn(u32, u32) -> u32);
+
 const WIDTHS: [u32; 4] = [1, 4, 8, 16];
 
 /// The generators whose code can run here.
@@ -95,7 +99,8 @@ fn run(
     let function = b.finish("op");
     let mut results: Vec<Vec<u32>> = Vec::new();
     for (backend, target) in generators() {
-        let code = Mapped::new(&generate(&[function.clone()], backend, &target).unwrap());
+        let code =
+            Mapped::new(&generate(std::slice::from_ref(&function), backend, &target).unwrap());
         let mut memory: Vec<Vec<u32>> = inputs.iter().map(|(bits, _)| bits.to_vec()).collect();
         memory.push(vec![0xdead_beef; 17]);
         let args: Vec<*mut u8> = memory.iter_mut().map(|m| m.as_mut_ptr().cast()).collect();
@@ -134,13 +139,13 @@ fn same(got: &[u32], want: impl Iterator<Item = f32>, what: &str) {
 
 #[test]
 fn float_operations_agree_with_rust() {
-    let unary: [(FloatUnary, fn(f32) -> f32); 4] = [
+    let unary: [Unary; 4] = [
         (FloatUnary::Neg, |x| -x),
         (FloatUnary::Abs, f32::abs),
         (FloatUnary::Sqrt, f32::sqrt),
         (FloatUnary::Nearest, f32::round_ties_even),
     ];
-    let binary: [(FloatBinary, fn(f32, f32) -> f32); 6] = [
+    let binary: [Binary; 6] = [
         (FloatBinary::Add, |a, b| a + b),
         (FloatBinary::Sub, |a, b| a - b),
         (FloatBinary::Mul, |a, b| a * b),
@@ -171,7 +176,7 @@ fn float_operations_agree_with_rust() {
 
 #[test]
 fn integer_operations_and_conversions_agree_with_rust() {
-    let binary: [(IntBinary, fn(u32, u32) -> u32); 7] = [
+    let binary: [Int; 7] = [
         (IntBinary::Add, u32::wrapping_add),
         (IntBinary::Sub, u32::wrapping_sub),
         (IntBinary::And, |a, b| a & b),
@@ -323,7 +328,8 @@ fn bf16_is_rounded_loaded_and_stored_as_half_does_it() {
         b.store(to, 2, twice, DType::Bf16);
         let function = b.finish("bf16");
         for (backend, target) in generators() {
-            let code = Mapped::new(&generate(&[function.clone()], backend, &target).unwrap());
+            let code =
+                Mapped::new(&generate(std::slice::from_ref(&function), backend, &target).unwrap());
             let mut input: Vec<u16> = (0..18).map(|i| 0x3f81 + 37 * i).collect();
             let mut output = vec![0u16; 18];
             let args = [input.as_mut_ptr().cast(), output.as_mut_ptr().cast()];
@@ -404,7 +410,8 @@ fn loops_carry_values_and_conditions_hold() {
     });
     let function = b.finish("sums");
     for (backend, target) in generators() {
-        let code = Mapped::new(&generate(&[function.clone()], backend, &target).unwrap());
+        let code =
+            Mapped::new(&generate(std::slice::from_ref(&function), backend, &target).unwrap());
         let mut memory = vec![-1i32; 20];
         let args = [memory.as_mut_ptr().cast()];
         code.call("sums", &args, &[3], 4..17, 0);
@@ -455,11 +462,14 @@ fn functions_share_a_blob_and_bad_ones_are_refused() {
         let x = b.float(1.0, 6);
         let out = b.op(Operation::Argument(0));
         b.store(out, 0, x, DType::F32);
-        let error = generate(&[b.finish("six")], backend, &target).unwrap_err();
-        assert!(
-            error.contains("`six`") && error.contains("6 lanes"),
-            "{error}"
-        );
+        // LLVM splits any vector; Cranelift has those of four lanes.
+        if backend == Backend::Cranelift {
+            let error = generate(&[b.finish("six")], backend, &target).unwrap_err();
+            assert!(
+                error.contains("`six`") && error.contains("6 lanes"),
+                "{error}"
+            );
+        }
 
         let mut b = Builder::default();
         let (one, four) = (b.float(1.0, 1), b.float(1.0, 4));
@@ -470,6 +480,10 @@ fn functions_share_a_blob_and_bad_ones_are_refused() {
         let mut broken = constant("early", 1.0);
         broken.body.reverse();
         let error = generate(&[broken], backend, &target).unwrap_err();
-        assert!(error.contains("before its definition"), "{error}");
+        let said = ["before its definition", "undeclared SSA value"];
+        assert!(
+            error.contains("`early`") && said.iter().any(|said| error.contains(said)),
+            "{error}"
+        );
     }
 }

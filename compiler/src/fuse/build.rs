@@ -87,7 +87,7 @@ impl Emitter<'_> {
                 let Op::Splat(number) = graph.op(value.node) else {
                     return Err("a number is a splat".to_owned());
                 };
-                return Ok(build.kernel.expr(Expr::Const(number.to_bits())));
+                return Ok(build.kernel.expr(Expr::Const((*number as f32).to_bits())));
             }
             Kind::ReadCast => {
                 let inner = self.load(build, graph.operands(value.node)[0], axes, view)?;
@@ -226,6 +226,18 @@ impl Emitter<'_> {
             Op::Reshape => {
                 let axes = build.axes.clone();
                 self.load(build, operands[0], &axes, &Some)?
+            }
+            Op::Transpose(permutation) => {
+                let axes = build.axes.clone();
+                self.load(build, operands[0], &axes, &|view| {
+                    Some(view.transpose(permutation))
+                })?
+            }
+            Op::Slice { axis, start } => {
+                let axes = build.axes.clone();
+                self.load(build, operands[0], &axes, &|view| {
+                    Some(view.slice(*axis, *start, dims[*axis]))
+                })?
             }
             Op::GatherRows => self.gather(build, &operands, &dims)?,
             op => return Err(format!("{op:?} is not pointwise")),

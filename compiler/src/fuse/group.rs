@@ -182,7 +182,14 @@ impl<'g> Groups<'g> {
             Op::Slice { axis, start } => Some(view.slice(*axis, *start, dims[*axis])),
             _ => Some(view.broadcast(&dims)),
         };
+        let is_output = self
+            .graph
+            .outputs
+            .iter()
+            .any(|output| output.value.node == id);
         match read {
+            // What the caller reads is dense.
+            Some(view) if is_output && !view.is_dense() => Kind::Pointwise,
             Some(view) => {
                 self.views[id.index()] = Some((base, view));
                 Kind::View
@@ -235,8 +242,7 @@ impl<'g> Groups<'g> {
 
     fn accepts(&self, index: usize, id: NodeId) -> bool {
         let group = &self.groups[index];
-        if !takes_epilogue(self.graph.op(group.anchor)) || matches!(self.graph.op(id), Op::Reshape)
-        {
+        if !takes_epilogue(self.graph.op(group.anchor)) || is_copy(self.graph.op(id)) {
             return false;
         }
         if component(&self.graph.node(group.anchor).name) != component(&self.graph.node(id).name) {
@@ -324,22 +330,27 @@ impl<'g> Groups<'g> {
     }
 }
 
+/// Rearrangements, where they are copies and no views.
+fn is_copy(op: &Op) -> bool {
+    matches!(op, Op::Reshape | Op::Transpose(_) | Op::Slice { .. })
+}
+
 /// Whether pointwise users of the op's results may be evaluated in its kernel.
 fn takes_epilogue(op: &Op) -> bool {
-    match op {
+    matches!(
+        op,
         Op::MatMul { .. }
-        | Op::Norm { .. }
-        | Op::NormInputGrad { .. }
-        | Op::NormWeightGrad { .. }
-        | Op::Reduce { .. }
-        | Op::DepthwiseConv2d { .. }
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Cast
-        | Op::GatherRows
-        | Op::Broadcast => true,
-        _ => false,
-    }
+            | Op::Norm { .. }
+            | Op::NormInputGrad { .. }
+            | Op::NormWeightGrad { .. }
+            | Op::Reduce { .. }
+            | Op::DepthwiseConv2d { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Cast
+            | Op::GatherRows
+            | Op::Broadcast
+    )
 }
 
 /// Results that are per row although the op's domain is per element.

@@ -105,12 +105,9 @@ fn order(groups: &Groups<'_>, storage: &Storage) -> Result<Vec<usize>, String> {
             users[*read].push(group);
         }
     }
-    // The newest member tells where the maker of the graph wanted the group.
-    let position: Vec<NodeId> = groups
-        .groups
-        .iter()
-        .map(|group| group.members.iter().copied().max().unwrap_or(group.anchor))
-        .collect();
+    // The anchor's age follows the maker of the graph: a weight gradient comes beside the
+    // gradient that it needs, although the sum that ends its group was made last.
+    let position: Vec<NodeId> = groups.groups.iter().map(|group| group.anchor).collect();
     let mut ready: BTreeSet<(NodeId, usize)> = (0..count)
         .filter(|group| waiting[*group] == 0)
         .map(|group| (position[group], group))
@@ -153,7 +150,9 @@ impl Emitter<'_> {
             | Op::Cast
             | Op::GatherRows
             | Op::Broadcast
-            | Op::Reshape => self.emit_map(group),
+            | Op::Reshape
+            | Op::Transpose(_)
+            | Op::Slice { .. } => self.emit_map(group),
             Op::MatMul {
                 transpose_a,
                 transpose_b,
@@ -185,11 +184,9 @@ impl Emitter<'_> {
             Op::ScatterAddRows => self.emit_scatter(group),
             Op::UpdateRows => self.emit_update_rows(group),
             Op::Concat { axis } => self.emit_concat(group, axis),
-            op @ (Op::Input(_)
-            | Op::Constant(_)
-            | Op::Splat(_)
-            | Op::Transpose(_)
-            | Op::Slice { .. }) => Err(format!("{op:?} starts no kernel")),
+            op @ (Op::Input(_) | Op::Constant(_) | Op::Splat(_)) => {
+                Err(format!("{op:?} starts no kernel"))
+            }
         }
     }
 }

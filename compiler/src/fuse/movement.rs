@@ -99,9 +99,8 @@ impl Emitter<'_> {
             let target = place.slice(axis, start, bounds[axis]);
             start += bounds[axis];
             let (base, _) = self.groups.resolve(part);
-            if self.storage.place(base).is_some_and(|(own, view)| {
-                *own == key && !view.is_dense() || *own == key && base != anchor.into()
-            }) {
+            // Only a part that its maker writes in place stands in the joined buffer.
+            if self.storage.place(base).is_some_and(|(own, _)| *own == key) {
                 continue;
             }
             let mut build = self.start_empty(group, "");

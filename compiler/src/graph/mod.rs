@@ -455,7 +455,7 @@ impl Graph {
     pub fn capacity(&self) -> usize {
         self.dag
             .node_indices()
-            .last()
+            .next_back()
             .map_or(0, |id| id.index() + 1)
     }
 

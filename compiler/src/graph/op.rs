@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 pub enum Op {
     /// → tensor of the node's type, given by the caller.
     Input(InputRole),
-    /// → f32 tensor with these elements in row-major order.
-    Constant(Vec<f32>),
-    /// → f32 tensor of the node's type, every element this number. The usual form is a scalar.
-    Splat(f32),
+    /// → f32 tensor with these elements in row-major order. They are kept in f64, so that the
+    /// graph is the definition; kernels read them rounded to f32.
+    Constant(Vec<f64>),
+    /// → f32 tensor of the node's type, every element this number (kept in f64 as above). The
+    /// usual form is a scalar.
+    Splat(f64),
 
     // Data movement.
     /// x → the node's type; same elements in row-major order.

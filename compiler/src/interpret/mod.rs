@@ -284,11 +284,8 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
     let first = dims.first().ok_or("no result")?;
     let one = |tensor: Tensor| Ok(vec![tensor]);
     match (op, operands) {
-        (Op::Constant(values), []) => one(Tensor::new(
-            first.clone(),
-            values.iter().map(|x| f64::from(*x)).collect(),
-        )?),
-        (Op::Splat(value), []) => one(Tensor::filled(first, f64::from(*value))),
+        (Op::Constant(values), []) => one(Tensor::new(first.clone(), values.clone())?),
+        (Op::Splat(value), []) => one(Tensor::filled(first, *value)),
         (Op::Reshape, [x]) => one(Tensor::new(first.clone(), x.data.clone())?),
         (Op::Cast, [x]) => one((*x).clone()),
         (Op::Transpose(permutation), [x]) => one(movement::transpose(permutation, x)?),

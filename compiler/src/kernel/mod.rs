@@ -48,6 +48,7 @@
 //! Names are not part of a kernel's hash, and row counts are run-time slots, so layers of
 //! equal shape share one kernel.
 
+pub mod evaluate;
 mod expr;
 
 pub use expr::{Address, Coordinate, Expr, ExprId, Guard};

@@ -1,8 +1,21 @@
 //! Lowering: a kernel becomes a loop program for a named machine.
-mod attention;
-mod math;
+//!
+//! [`lower`] picks a strategy by the kernel's stages; each strategy is one file. All share
+//! `emit.rs` (loops, axes, scratch), `value.rs` (expressions and addresses), `grid.rs` (tiles)
+//! and `math.rs` (functions). What a strategy decides from sizes is either invisible in the
+//! results (tile sizes) or named in [`Lowered::schedule`], which joins the kernel's hash.
 
-use crate::kernel::{AxisId, Kernel};
+mod attention;
+mod contract;
+mod emit;
+mod grid;
+mod math;
+mod micro;
+mod panels;
+mod rows;
+mod value;
+
+use crate::kernel::{AxisId, Kernel, StageKind};
 use crate::loops::Function;
 
 /// What lowering must know of a processor; a pure function of the named target.
@@ -21,7 +34,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A processor with vectors of so many f32 lanes.
+    /// A processor with vectors of so many f32 lanes: 16 for AVX-512, 8 for AVX2, 4 for the
+    /// vectors that Cranelift has.
     pub fn with_lanes(lanes: u32) -> Self {
         Self {
             lanes,
@@ -38,19 +52,29 @@ impl Machine {
 pub struct Lowered {
     /// The program.
     pub function: Function,
-    /// The grid.
+    /// The grid: tiled axes, outermost first, and elements per tile. A launch has
+    /// Π ⌈size / tile⌉ tiles.
     pub tiles: Vec<(AxisId, u64)>,
-    /// What changes results.
+    /// What changes results: strategy, vector axis, reduction width. Part of the hash.
     pub schedule: String,
 }
 
 /// Schedules a kernel.
 ///
 /// # Errors
-/// A stage pattern that no strategy covers.
+/// A stage pattern that no strategy covers, or a malformed kernel.
 pub fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
-    if attention::is_attention(kernel) {
-        return attention::lower(kernel, machine);
-    }
-    Err(format!("kernel `{}`", kernel.name))
+    let has =
+        |wanted: fn(&StageKind) -> bool| kernel.stages.iter().any(|stage| wanted(&stage.kind));
+    let strategy = if attention::is_attention(kernel) {
+        attention::lower
+    } else if has(|kind| matches!(kind, StageKind::Contract { .. })) {
+        contract::lower
+    } else {
+        rows::lower
+    };
+    strategy(kernel, machine)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Evaluates at compile time what depends on constants only.
 //!
-//! The interpreter evaluates in f64 and the result is rounded to f32, once per node, as a
-//! kernel would store it. Results of more than [`LARGEST`] elements stay as they are, so that
+//! The interpreter evaluates in f64, and so the result is kept: kernels read it rounded to f32,
+//! nearer to the definition than what they would have computed. Results of more than [`LARGEST`] elements stay as they are, so that
 //! packages do not grow. Pointwise functions and movement of splats give splats, of any size.
 
 use crate::graph::{DType, Dim, Graph, NodeId, Op};
@@ -30,7 +30,7 @@ pub fn fold_constants(graph: &mut Graph) {
 
 /// A splat, if all operands are splats and every element of the result is the same.
 fn fold_splats(graph: &Graph, id: NodeId) -> Option<Op> {
-    let values: Vec<f32> = graph
+    let values: Vec<f64> = graph
         .operands(id)
         .iter()
         .map(|operand| match graph.op(operand.node) {
@@ -45,12 +45,12 @@ fn fold_splats(graph: &Graph, id: NodeId) -> Option<Op> {
         Op::Unary(_) | Op::Binary(_) => {
             let scalars: Vec<Tensor> = values
                 .iter()
-                .map(|x| Tensor::new([], vec![f64::from(*x)]))
+                .map(|x| Tensor::new([], vec![*x]))
                 .collect::<Result<_, _>>()
                 .ok()?;
             let operands: Vec<&Tensor> = scalars.iter().collect();
             let result = apply(op, &operands, &[Vec::new()]).ok()?;
-            return Some(Op::Splat(result[0].data[0] as f32));
+            return Some(Op::Splat(result[0].data[0]));
         }
         _ => return None,
     }
@@ -82,8 +82,8 @@ fn fold(graph: &Graph, id: NodeId) -> Option<Op> {
         .map(|operand| {
             let dims = sizes(&graph.ty(*operand).dims).filter(|dims| small(dims))?;
             let data = match graph.op(operand.node) {
-                Op::Constant(values) => values.iter().map(|x| f64::from(*x)).collect(),
-                Op::Splat(value) => vec![f64::from(*value); dims.iter().product::<u64>() as usize],
+                Op::Constant(values) => values.clone(),
+                Op::Splat(value) => vec![*value; dims.iter().product::<u64>() as usize],
                 _ => return None,
             };
             Tensor::new(dims, data).ok()
@@ -92,6 +92,5 @@ fn fold(graph: &Graph, id: NodeId) -> Option<Op> {
     let operands: Vec<&Tensor> = known.iter().collect();
     // What cannot be evaluated (an index out of range) stays for the run to refuse.
     let results = apply(&node.op, &operands, &[dims]).ok()?;
-    let values = results.first()?.data.iter().map(|x| *x as f32).collect();
-    Some(Op::Constant(values))
+    Some(Op::Constant(results.first()?.data.clone()))
 }

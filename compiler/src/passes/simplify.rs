@@ -95,7 +95,7 @@ fn identity(graph: &Graph, id: NodeId) -> Option<Value> {
 }
 
 /// Whether every element is `number`.
-fn is_number(graph: &Graph, value: Value, number: f32) -> bool {
+fn is_number(graph: &Graph, value: Value, number: f64) -> bool {
     match graph.op(value.node) {
         Op::Splat(x) => *x == number,
         Op::Constant(elements) => elements.iter().all(|x| *x == number),

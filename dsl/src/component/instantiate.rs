@@ -120,7 +120,13 @@ struct Expander<'a> {
 
 impl Expander<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < MOST_FINDINGS && !self.diagnostics.contains(&diagnostic) {
+        // One wrong value is often used in several places; the first of them is enough.
+        let known = self.diagnostics.iter().any(|earlier| {
+            earlier.code == diagnostic.code
+                && earlier.message == diagnostic.message
+                && earlier.primary == diagnostic.primary
+        });
+        if self.diagnostics.len() < MOST_FINDINGS && !known {
             self.diagnostics.push(diagnostic);
         }
     }
@@ -410,8 +416,8 @@ impl Expander<'_> {
                 Diagnostic::error(
                     codes::BAD_ARGUMENTS,
                     format!(
-                        "component `{name}` takes {} tensors, not {}",
-                        callee.inputs.len(),
+                        "component `{name}` takes {}, not {}",
+                        tensors(callee.inputs.len()),
                         operands.len()
                     ),
                 )
@@ -718,5 +724,14 @@ impl Expander<'_> {
                 None
             }
         }
+    }
+}
+
+/// "1 tensor", "2 tensors".
+fn tensors(count: usize) -> String {
+    if count == 1 {
+        "1 tensor".to_string()
+    } else {
+        format!("{count} tensors")
     }
 }

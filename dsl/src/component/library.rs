@@ -102,7 +102,7 @@ impl Library {
             let text = match text {
                 Ok(text) => text,
                 Err(diagnostic) => {
-                    diagnostics.push(diagnostic);
+                    diagnostics.push(*diagnostic);
                     continue;
                 }
             };

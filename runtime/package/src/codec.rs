@@ -69,3 +69,13 @@ impl Package {
         postcard::from_bytes(body).map_err(|error| PackageError::Malformed(error.to_string()))
     }
 }
+
+/// A hash of byte strings in order, as hex; the boundaries between them count.
+pub fn content_hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}

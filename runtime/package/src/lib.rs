@@ -28,7 +28,7 @@
 mod codec;
 pub mod dtype;
 
-pub use codec::PackageError;
+pub use codec::{PackageError, content_hash};
 pub use dtype::DType;
 
 use serde::{Deserialize, Serialize};

@@ -1,225 +1,263 @@
-//! Statements and scalars of loop programs in MLIR's terms.
+//! Loop programs to MLIR text, statement by statement.
 //!
-//! A value `n` becomes `%vn`; what one operation needs between becomes `%tn`. Constants and the
-//! kernel's arguments and extents are defined once, at the start of the function, so nothing
-//! that a body stores can stand between them and their uses.
+//! The text uses `func`, `scf`, `arith`, `math` and `vector`, and reaches memory
+//! through `llvm` pointers. Registers of one lane are scalars. Numbers are
+//! written as bit patterns, so the text is exact.
 
-use std::collections::BTreeSet;
+use super::CodegenError;
+use crate::{
+    loops::{
+        Compare, FloatBinary, FloatUnary, Function, IndexOp, IntBinary, Operation, Stmt, Type,
+        ValueId,
+    },
+    target::CpuTarget,
+};
+use mm1_package::DType;
+use std::fmt::{Display, Write as _};
 
-use crate::loops::{Carried, Compare, Function, IndexOp, Operation, Stmt, Type, ValueId};
-use crate::target::CpuTarget;
-
-/// The MLIR text of a module with one public function.
+/// Writes `function` as the text of a module with one public function of the
+/// kernel calling convention `(args, extents, scalars, tile_begin, tile_end,
+/// scratch)`.
 ///
 /// # Errors
-/// The function uses a value before its definition, mixes types, or has a register whose lanes
-/// are neither 1 nor a multiple of 4.
-pub fn module_text(function: &Function, target: &CpuTarget) -> Result<String, String> {
+///
+/// [`CodegenError::Unsupported`]: a type mismatch, or a number of lanes that
+/// `vdpbf16ps` does not have.
+pub fn emit_function(function: &Function, target: &CpuTarget) -> Result<String, CodegenError> {
     let mut emitter = Emitter {
         function,
         bf16_dot: target.bf16_dot,
-        names: vec![None; function.types.len()],
-        rounded: BTreeSet::new(),
-        hoisted: BTreeSet::new(),
-        prologue: String::new(),
         text: String::new(),
-        depth: 1,
+        // Without a definition a name stays undeclared, which MLIR reports.
+        names: (0..function.types.len())
+            .map(|id| format!("%v{id}"))
+            .collect(),
         temporaries: 0,
     };
+    let mut inputs = Inputs::default();
+    inputs.scan(&function.body);
+    let _ = writeln!(
+        emitter.text,
+        // Arguments may be one buffer twice; scratch and the arrays are nobody else's.
+        "func.func @{}(%args: !llvm.ptr {{llvm.noalias}}, %extents: !llvm.ptr {{llvm.noalias}}, \
+         %scalars: !llvm.ptr, %tile_begin: i64, %tile_end: i64, \
+         %scratch: !llvm.ptr {{llvm.noalias}}) {{",
+        function.name
+    );
+    // Loaded once, here: LLVM cannot know that no store changes them.
+    for index in 0..inputs.arguments {
+        emitter.line(format!(
+            "%argp{index} = llvm.getelementptr %args[{index}] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr"
+        ));
+        emitter.line(format!(
+            "%arg{index} = llvm.load %argp{index} : !llvm.ptr -> !llvm.ptr"
+        ));
+    }
+    for index in 0..inputs.extents {
+        emitter.line(format!(
+            "%extp{index} = llvm.getelementptr %extents[{index}] : (!llvm.ptr) -> !llvm.ptr, i64"
+        ));
+        emitter.line(format!(
+            "%ext{index} = llvm.load %extp{index} : !llvm.ptr -> i64"
+        ));
+    }
     emitter.block(&function.body)?;
-    let name = symbol(&function.name);
-    let Emitter { prologue, text, .. } = emitter;
-    // Only scratch is never an argument as well; buffers of one call may be the same.
-    Ok(format!(
-        "func.func {name}(%args: !llvm.ptr {{llvm.noalias}}, %extents: !llvm.ptr {{llvm.noalias}}, \
-         %scalars: !llvm.ptr, %begin: i64, %end: i64, %scratch: !llvm.ptr {{llvm.noalias}}) {{\n\
-         {prologue}{text}  return\n}}\n"
-    ))
+    emitter.text.push_str("return\n}\n");
+    Ok(emitter.text)
 }
 
-/// A symbol as MLIR spells it.
-fn symbol(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
-    if name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        return format!("@{name}");
-    }
-    let mut quoted = String::from("@\"");
-    for byte in name.bytes() {
-        match byte {
-            b'"' | b'\\' | 0..0x20 | 0x7f.. => quoted.push_str(&format!("\\{byte:02X}")),
-            _ => quoted.push(char::from(byte)),
+/// How many arguments and extents a function reads.
+#[derive(Default)]
+struct Inputs {
+    arguments: u32,
+    extents: u32,
+}
+
+impl Inputs {
+    fn scan(&mut self, body: &[Stmt]) {
+        for stmt in body {
+            match stmt {
+                Stmt::Let(_, Operation::Argument(index)) => {
+                    self.arguments = self.arguments.max(index + 1);
+                }
+                Stmt::Let(_, Operation::Extent(index)) => {
+                    self.extents = self.extents.max(index + 1);
+                }
+                Stmt::For { body, .. } | Stmt::If { body, .. } => self.scan(body),
+                Stmt::Let(..) | Stmt::Store { .. } => {}
+            }
         }
     }
-    quoted + "\""
 }
 
-/// State of one translation.
-pub(super) struct Emitter<'a> {
+struct Emitter<'a> {
     function: &'a Function,
-    /// Whether the target multiplies pairs of bf16 by an instruction.
-    pub(super) bf16_dot: bool,
-    /// The SSA name of each value; none before its definition.
-    names: Vec<Option<String>>,
-    /// Values whose lanes are bf16 numbers already.
-    pub(super) rounded: BTreeSet<ValueId>,
-    /// Names that the prologue defines.
-    hoisted: BTreeSet<String>,
-    prologue: String,
+    bf16_dot: bool,
     text: String,
-    depth: usize,
+    /// What each value is called; several may share a name.
+    names: Vec<String>,
     temporaries: u32,
 }
 
-/// What an operation becomes: the right-hand side of a definition, or a name defined before.
-pub(super) enum Term {
-    Expression(String),
-    Known(String),
-}
-
-/// `element`, or a vector of so many.
-pub(super) fn lanes_of(element: &str, lanes: u32) -> Result<String, String> {
-    match lanes {
-        1 => Ok(element.to_owned()),
-        _ if lanes > 0 && lanes.is_multiple_of(4) => Ok(format!("vector<{lanes}x{element}>")),
-        _ => Err(format!(
-            "a register of {lanes} lanes; 1 and multiples of 4 exist"
-        )),
+/// `f32` or `vector<8xf32>`.
+fn register(element: &str, lanes: u32) -> String {
+    if lanes == 1 {
+        element.to_owned()
+    } else {
+        format!("vector<{lanes}x{element}>")
     }
 }
 
-/// MLIR's type of a value of this type.
-pub(super) fn mlir_type(ty: Type) -> Result<String, String> {
+fn type_text(ty: Type) -> String {
     match ty {
-        Type::Index => Ok("i64".to_owned()),
-        Type::Ptr => Ok("!llvm.ptr".to_owned()),
-        Type::F32(lanes) => lanes_of("f32", lanes),
-        Type::I32(lanes) => lanes_of("i32", lanes),
-        Type::Mask(lanes) => lanes_of("i1", lanes),
+        Type::Index => "i64".to_owned(),
+        Type::Ptr => "!llvm.ptr".to_owned(),
+        Type::F32(lanes) => register("f32", lanes),
+        Type::I32(lanes) => register("i32", lanes),
+        Type::Mask(lanes) => register("i1", lanes),
+    }
+}
+
+fn lanes_of(ty: Type) -> u32 {
+    match ty {
+        Type::F32(lanes) | Type::I32(lanes) | Type::Mask(lanes) => lanes,
+        Type::Index | Type::Ptr => 1,
     }
 }
 
 impl Emitter<'_> {
-    /// The SSA name of a value.
-    pub(super) fn get(&self, value: ValueId) -> Result<String, String> {
-        match self.names.get(value.0 as usize) {
-            Some(Some(name)) => Ok(name.clone()),
-            _ => Err(format!("value {} is used before its definition", value.0)),
-        }
+    fn line(&mut self, line: impl Display) {
+        let _ = writeln!(self.text, "{line}");
     }
 
-    /// The SSA name of a value that must have this type.
-    pub(super) fn typed(&self, value: ValueId, ty: Type) -> Result<String, String> {
-        match self.ty(value)? {
-            found if found == ty => self.get(value),
-            found => Err(format!("value {} is {found:?}, not {ty:?}", value.0)),
-        }
-    }
-
-    /// Declared type of a value.
-    pub(super) fn ty(&self, value: ValueId) -> Result<Type, String> {
-        self.function
-            .types
-            .get(value.0 as usize)
-            .copied()
-            .ok_or_else(|| format!("value {} has no type", value.0))
-    }
-
-    fn set(&mut self, value: ValueId, name: String) -> Result<(), String> {
-        let slot = self
-            .names
-            .get_mut(value.0 as usize)
-            .ok_or_else(|| format!("value {} has no type", value.0))?;
-        *slot = Some(name);
-        Ok(())
-    }
-
-    pub(super) fn line(&mut self, text: &str) {
-        for _ in 0..self.depth {
-            self.text.push_str("  ");
-        }
-        self.text.push_str(text);
-        self.text.push('\n');
-    }
-
-    /// Defines a name for an expression inside an operation.
-    pub(super) fn temporary(&mut self, expression: &str) -> String {
+    /// Defines a temporary.
+    fn temporary(&mut self, expression: impl Display) -> String {
         let name = format!("%t{}", self.temporaries);
         self.temporaries += 1;
-        self.line(&format!("{name} = {expression}"));
+        self.line(format_args!("{name} = {expression}"));
         name
     }
 
-    /// Defines a name at the start of the function, once.
-    fn hoist(&mut self, name: String, expression: &str) -> String {
-        if self.hoisted.insert(name.clone()) {
-            self.prologue
-                .push_str(&format!("  {name} = {expression}\n"));
+    fn name(&self, value: ValueId) -> &str {
+        &self.names[value.0 as usize]
+    }
+
+    fn ty(&self, value: ValueId) -> Type {
+        self.function.ty(value)
+    }
+
+    fn alias(&mut self, value: ValueId, name: impl Into<String>) {
+        self.names[value.0 as usize] = name.into();
+    }
+
+    /// An i32 constant in every lane.
+    fn int(&mut self, value: u32, lanes: u32) -> String {
+        let ty = register("i32", lanes);
+        let value = value as i32;
+        if lanes == 1 {
+            self.temporary(format_args!("arith.constant {value} : {ty}"))
+        } else {
+            self.temporary(format_args!("arith.constant dense<{value}> : {ty}"))
         }
-        name
     }
 
-    pub(super) fn index(&mut self, value: i64) -> String {
-        self.hoist(
-            format!("%c{value}"),
-            &format!("arith.constant {value} : i64"),
-        )
-    }
-
-    pub(super) fn int(&mut self, value: i32, lanes: u32) -> Result<String, String> {
-        self.constant('i', &value.to_string(), "i32", lanes)
-    }
-
-    pub(super) fn float(&mut self, value: f32, lanes: u32) -> Result<String, String> {
-        // As f64 the digits name the number exactly; MLIR reads them as f64.
-        let mut text = format!("{:?}", f64::from(value));
-        if !value.is_finite() {
-            text = format!("0x{:08X}", value.to_bits());
-        } else if !text.contains('.') {
-            text = text.replace('e', ".0e");
+    /// An f32 constant in every lane.
+    fn float(&mut self, value: f32, lanes: u32) -> String {
+        let ty = register("f32", lanes);
+        let bits = value.to_bits();
+        if lanes == 1 {
+            self.temporary(format_args!("arith.constant 0x{bits:08X} : {ty}"))
+        } else {
+            self.temporary(format_args!("arith.constant dense<0x{bits:08X}> : {ty}"))
         }
-        self.constant('f', &text, "f32", lanes)
     }
 
-    fn constant(
-        &mut self,
-        kind: char,
-        value: &str,
-        element: &str,
-        lanes: u32,
-    ) -> Result<String, String> {
-        let ty = lanes_of(element, lanes)?;
-        Ok(match lanes {
-            1 => self.hoist(
-                format!("%{kind}{value}"),
-                &format!("arith.constant {value} : {ty}"),
-            ),
-            _ => self.hoist(
-                format!("%{kind}{value}x{lanes}"),
-                &format!("arith.constant dense<{value}> : {ty}"),
-            ),
-        })
+    /// `operation a, b : type`.
+    fn two(&mut self, operation: &str, a: &str, b: &str, ty: &str) -> String {
+        self.temporary(format_args!("{operation} {a}, {b} : {ty}"))
     }
 
-    /// 0, 1, … in lanes.
-    pub(super) fn steps(&mut self, lanes: u32) -> Result<String, String> {
-        let ty = lanes_of("i32", lanes)?;
-        let list: Vec<String> = (0..lanes).map(|lane| lane.to_string()).collect();
-        Ok(self.hoist(
-            format!("%steps{lanes}"),
-            &format!("arith.constant dense<[{}]> : {ty}", list.join(", ")),
+    fn select(&mut self, mask: &str, a: &str, b: &str, lanes: u32, element: &str) -> String {
+        let ty = register(element, lanes);
+        if lanes == 1 {
+            self.temporary(format_args!("arith.select {mask}, {a}, {b} : {ty}"))
+        } else {
+            let mask_ty = register("i1", lanes);
+            self.temporary(format_args!(
+                "arith.select {mask}, {a}, {b} : {mask_ty}, {ty}"
+            ))
+        }
+    }
+
+    fn bitcast(&mut self, x: &str, from: &str, to: &str, lanes: u32) -> String {
+        let (from, to) = (register(from, lanes), register(to, lanes));
+        self.temporary(format_args!("arith.bitcast {x} : {from} to {to}"))
+    }
+
+    /// `min` or `max` that give the second operand if either is NaN, which is
+    /// what the x86 instructions do.
+    fn min_max(&mut self, predicate: &str, a: &str, b: &str, lanes: u32) -> String {
+        let ty = register("f32", lanes);
+        let mask = self.temporary(format_args!("arith.cmpf {predicate}, {a}, {b} : {ty}"));
+        self.select(&mask, a, b, lanes, "f32")
+    }
+
+    fn address(&mut self, ptr: ValueId, offset: i64) -> String {
+        let ptr = self.name(ptr).to_owned();
+        if offset == 0 {
+            return ptr;
+        }
+        self.temporary(format_args!(
+            "llvm.getelementptr {ptr}[{offset}] : (!llvm.ptr) -> !llvm.ptr, i8"
         ))
     }
 
-    fn block(&mut self, stmts: &[Stmt]) -> Result<(), String> {
-        for stmt in stmts {
+    fn load(&mut self, ptr: &str, element: &str, lanes: u32, align: u32) -> String {
+        let ty = register(element, lanes);
+        self.temporary(format_args!(
+            "llvm.load {ptr} {{alignment = {align} : i64}} : !llvm.ptr -> {ty}"
+        ))
+    }
+
+    /// f32 bits → bf16 bits in the low half: nearest even, NaN quieted.
+    ///
+    /// By integers, because the instruction flushes subnormals.
+    fn round_bf16(&mut self, x: &str, lanes: u32) -> String {
+        let (float, int) = (register("f32", lanes), register("i32", lanes));
+        let bits = self.bitcast(x, "f32", "i32", lanes);
+        let sixteen = self.int(16, lanes);
+        let one = self.int(1, lanes);
+        let half = self.int(0x7fff, lanes);
+        let quiet = self.int(0x40, lanes);
+        let high = self.two("arith.shrui", &bits, &sixteen, &int);
+        let odd = self.two("arith.andi", &high, &one, &int);
+        let bias = self.two("arith.addi", &odd, &half, &int);
+        let sum = self.two("arith.addi", &bits, &bias, &int);
+        let rounded = self.two("arith.shrui", &sum, &sixteen, &int);
+        let nan = self.two("arith.ori", &high, &quiet, &int);
+        let is_nan = self.two("arith.cmpf uno,", x, x, &float);
+        self.select(&is_nan, &nan, &rounded, lanes, "i32")
+    }
+
+    fn block(&mut self, body: &[Stmt]) -> Result<(), CodegenError> {
+        for stmt in body {
             match stmt {
-                Stmt::Let(value, operation) => self.define(*value, operation)?,
+                Stmt::Let(value, operation) => {
+                    let name = self.operation(*value, operation)?;
+                    self.alias(*value, name);
+                }
                 Stmt::Store {
                     ptr,
                     offset,
                     value,
                     dtype,
-                } => self.store(*ptr, *offset, *value, *dtype)?,
+                } => self.store(*ptr, *offset, *value, *dtype),
+                Stmt::If { condition, body } => {
+                    let condition = self.name(*condition).to_owned();
+                    self.line(format_args!("scf.if {condition} {{"));
+                    self.block(body)?;
+                    self.line("}");
+                }
                 Stmt::For {
                     variable,
                     low,
@@ -227,13 +265,43 @@ impl Emitter<'_> {
                     step,
                     carried,
                     body,
-                } => self.for_loop(*variable, *low, *high, *step, carried, body)?,
-                Stmt::If { condition, body } => {
-                    let condition = self.typed(*condition, Type::Mask(1))?;
-                    self.line(&format!("scf.if {condition} {{"));
-                    self.depth += 1;
+                } => {
+                    let step = self.temporary(format_args!("arith.constant {step} : i64"));
+                    let (low, high) = (self.name(*low).to_owned(), self.name(*high).to_owned());
+                    self.alias(*variable, format!("%v{}", variable.0));
+                    let mut header = String::new();
+                    if !carried.is_empty() {
+                        let inits: Vec<String> = carried
+                            .iter()
+                            .map(|c| format!("%v{} = {}", c.inside.0, self.name(c.init)))
+                            .collect();
+                        let types: Vec<String> =
+                            carried.iter().map(|c| type_text(self.ty(c.init))).collect();
+                        let loop_name = format!("%r{}", variable.0);
+                        let _ = write!(
+                            header,
+                            " iter_args({}) -> ({})",
+                            inits.join(", "),
+                            types.join(", ")
+                        );
+                        let _ = write!(self.text, "{loop_name}:{} = ", carried.len());
+                        for (index, c) in carried.iter().enumerate() {
+                            self.alias(c.inside, format!("%v{}", c.inside.0));
+                            self.alias(c.result, format!("{loop_name}#{index}"));
+                        }
+                    }
+                    self.line(format_args!(
+                        "scf.for %v{} = {low} to {high} step {step}{header} : i64 {{",
+                        variable.0
+                    ));
                     self.block(body)?;
-                    self.depth -= 1;
+                    if !carried.is_empty() {
+                        let next: Vec<&str> = carried.iter().map(|c| self.name(c.next)).collect();
+                        let types: Vec<String> =
+                            carried.iter().map(|c| type_text(self.ty(c.next))).collect();
+                        let line = format!("scf.yield {} : {}", next.join(", "), types.join(", "));
+                        self.line(line);
+                    }
                     self.line("}");
                 }
             }
@@ -241,200 +309,380 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn define(&mut self, value: ValueId, operation: &Operation) -> Result<(), String> {
-        let (term, ty) = self.operation(operation)?;
-        let declared = self.ty(value)?;
-        if ty != declared {
-            return Err(format!(
-                "value {} is declared {declared:?} but {operation:?} gives {ty:?}",
-                value.0
-            ));
-        }
-        if matches!(operation, Operation::RoundBf16(_)) {
-            self.rounded.insert(value);
-        }
-        let name = match term {
-            Term::Known(name) => name,
-            Term::Expression(expression) => {
-                let name = format!("%v{}", value.0);
-                self.line(&format!("{name} = {expression}"));
-                name
+    fn store(&mut self, ptr: ValueId, offset: i64, value: ValueId, dtype: DType) {
+        let address = self.address(ptr, offset);
+        let name = self.name(value).to_owned();
+        let lanes = lanes_of(self.ty(value));
+        let (name, ty, align) = match dtype {
+            DType::F32 => (name, register("f32", lanes), 4),
+            DType::I32 => (name, register("i32", lanes), 4),
+            DType::Bf16 => {
+                let bits = self.round_bf16(&name, lanes);
+                let (wide, narrow) = (register("i32", lanes), register("i16", lanes));
+                let bits = self.temporary(format_args!("arith.trunci {bits} : {wide} to {narrow}"));
+                (bits, narrow, 2)
             }
         };
-        self.set(value, name)
+        self.line(format_args!(
+            "llvm.store {name}, {address} {{alignment = {align} : i64}} : {ty}, !llvm.ptr"
+        ));
     }
 
-    fn for_loop(
-        &mut self,
-        variable: ValueId,
-        low: ValueId,
-        high: ValueId,
-        step: i64,
-        carried: &[Carried],
-        body: &[Stmt],
-    ) -> Result<(), String> {
-        if step <= 0 {
-            return Err(format!("a loop with step {step}"));
-        }
-        let (low, high) = (
-            self.typed(low, Type::Index)?,
-            self.typed(high, Type::Index)?,
-        );
-        let step = self.index(step);
-        let counter = format!("%v{}", variable.0);
-        let (mut starts, mut types) = (Vec::new(), Vec::new());
-        for part in carried {
-            let ty = self.ty(part.init)?;
-            if self.ty(part.inside)? != ty || self.ty(part.result)? != ty {
-                return Err(format!("carried value {} changes its type", part.init.0));
-            }
-            let inside = format!("%v{}", part.inside.0);
-            starts.push(format!("{inside} = {}", self.get(part.init)?));
-            types.push(mlir_type(ty)?);
-            self.set(part.inside, inside)?;
-        }
-        self.set(variable, counter.clone())?;
-        let types = types.join(", ");
-        let mut head = format!("scf.for {counter} = {low} to {high} step {step}");
-        if let Some(first) = carried.first() {
-            let results = match carried.len() {
-                1 => format!("%v{} = ", first.result.0),
-                count => format!("%v{}:{count} = ", first.result.0),
-            };
-            head = format!(
-                "{results}{head} iter_args({}) -> ({types})",
-                starts.join(", ")
-            );
-        }
-        self.line(&format!("{head} : i64 {{"));
-        self.depth += 1;
-        self.block(body)?;
-        let mut nexts = Vec::new();
-        for part in carried {
-            nexts.push(self.typed(part.next, self.ty(part.init)?)?);
-        }
-        if !nexts.is_empty() {
-            self.line(&format!("scf.yield {} : {types}", nexts.join(", ")));
-        }
-        self.depth -= 1;
-        self.line("}");
-        for (number, part) in carried.iter().enumerate() {
-            let first = carried[0].result.0;
-            let name = match carried.len() {
-                1 => format!("%v{first}"),
-                _ => format!("%v{first}#{number}"),
-            };
-            self.set(part.result, name)?;
-        }
-        Ok(())
-    }
-
-    /// Operations of indices and addresses; the rest is lane-wise.
-    fn operation(&mut self, operation: &Operation) -> Result<(Term, Type), String> {
+    /// Writes one operation; the name of its result.
+    fn operation(&mut self, value: ValueId, operation: &Operation) -> Result<String, CodegenError> {
+        let ty = self.ty(value);
+        let lanes = lanes_of(ty);
+        let own = type_text(ty);
+        let name = |emitter: &Self, value: &ValueId| emitter.name(*value).to_owned();
         Ok(match operation {
-            Operation::Index(value) => (Term::Known(self.index(*value)), Type::Index),
-            Operation::Argument(number) => (
-                Term::Known(self.argument("arg", *number, "!llvm.ptr")?),
-                Type::Ptr,
-            ),
-            Operation::Extent(number) => (
-                Term::Known(self.argument("extent", *number, "i64")?),
-                Type::Index,
-            ),
-            Operation::TileBegin => (Term::Known("%begin".to_owned()), Type::Index),
-            Operation::TileEnd => (Term::Known("%end".to_owned()), Type::Index),
-            Operation::Scratch => (Term::Known("%scratch".to_owned()), Type::Ptr),
+            Operation::Index(value) => self.temporary(format_args!("arith.constant {value} : i64")),
+            Operation::Float(value, lanes) => self.float(*value, *lanes),
+            Operation::Int(value, lanes) => self.int(*value as u32, *lanes),
+            Operation::Argument(index) => format!("%arg{index}"),
+            Operation::Extent(index) => format!("%ext{index}"),
+            Operation::Scratch => "%scratch".to_owned(),
+            Operation::TileBegin => "%tile_begin".to_owned(),
+            Operation::TileEnd => "%tile_end".to_owned(),
             Operation::IndexOp(op, a, b) => {
-                let (a, b) = (self.typed(*a, Type::Index)?, self.typed(*b, Type::Index)?);
-                let name = match op {
-                    IndexOp::Add => "addi",
-                    IndexOp::Sub => "subi",
-                    IndexOp::Mul => "muli",
-                    IndexOp::Div => "divui",
-                    IndexOp::Rem => "remui",
-                    IndexOp::Min => "minsi",
-                    IndexOp::Max => "maxsi",
+                let operation = match op {
+                    IndexOp::Add => "arith.addi",
+                    IndexOp::Sub => "arith.subi",
+                    IndexOp::Mul => "arith.muli",
+                    IndexOp::Div => "arith.divui",
+                    IndexOp::Rem => "arith.remui",
+                    IndexOp::Min => "arith.minsi",
+                    IndexOp::Max => "arith.maxsi",
                 };
-                (
-                    Term::Expression(format!("arith.{name} {a}, {b} : i64")),
-                    Type::Index,
-                )
+                let (a, b) = (name(self, a), name(self, b));
+                self.two(operation, &a, &b, "i64")
             }
             Operation::Offset(ptr, bytes) => {
-                let (ptr, bytes) = (
-                    self.typed(*ptr, Type::Ptr)?,
-                    self.typed(*bytes, Type::Index)?,
-                );
-                (
-                    Term::Expression(format!(
-                        "llvm.getelementptr {ptr}[{bytes}] : (!llvm.ptr, i64) -> !llvm.ptr, i8"
-                    )),
-                    Type::Ptr,
-                )
+                let (ptr, bytes) = (name(self, ptr), name(self, bytes));
+                self.temporary(format_args!(
+                    "llvm.getelementptr {ptr}[{bytes}] : (!llvm.ptr, i64) -> !llvm.ptr, i8"
+                ))
+            }
+            Operation::Load {
+                ptr,
+                offset,
+                dtype,
+                lanes,
+            } => {
+                let address = self.address(*ptr, *offset);
+                match dtype {
+                    DType::F32 => self.load(&address, "f32", *lanes, 4),
+                    DType::I32 => self.load(&address, "i32", *lanes, 4),
+                    DType::Bf16 => {
+                        let bits = self.load(&address, "i16", *lanes, 2);
+                        let (narrow, wide) = (register("i16", *lanes), register("i32", *lanes));
+                        let bits =
+                            self.temporary(format_args!("arith.extui {bits} : {narrow} to {wide}"));
+                        let sixteen = self.int(16, *lanes);
+                        let bits = self.two("arith.shli", &bits, &sixteen, &wide);
+                        self.bitcast(&bits, "i32", "f32", *lanes)
+                    }
+                }
             }
             Operation::LoadIndex { ptr, offset } => {
-                let address = self.address(*ptr, *offset)?;
-                let narrow = self.temporary(&format!(
-                    "llvm.load {address} {{alignment = 4 : i64}} : !llvm.ptr -> i32"
-                ));
-                (
-                    Term::Expression(format!("arith.extsi {narrow} : i32 to i64")),
-                    Type::Index,
-                )
+                let address = self.address(*ptr, *offset);
+                let loaded = self.load(&address, "i32", 1, 4);
+                self.temporary(format_args!("arith.extsi {loaded} : i32 to i64"))
             }
-            _ => return self.lane_operation(operation),
+            Operation::Splat(x, lanes) => {
+                let from = type_text(self.ty(*x));
+                let x = name(self, x);
+                if *lanes == 1 {
+                    x
+                } else {
+                    self.temporary(format_args!("vector.broadcast {x} : {from} to {own}"))
+                }
+            }
+            Operation::Ramp(base, lanes) => {
+                let base = name(self, base);
+                let base = self.temporary(format_args!("arith.trunci {base} : i64 to i32"));
+                if *lanes == 1 {
+                    base
+                } else {
+                    let steps: Vec<String> = (0..*lanes).map(|lane| lane.to_string()).collect();
+                    let base =
+                        self.temporary(format_args!("vector.broadcast {base} : i32 to {own}"));
+                    let steps = steps.join(", ");
+                    let steps =
+                        self.temporary(format_args!("arith.constant dense<[{steps}]> : {own}"));
+                    self.two("arith.addi", &base, &steps, &own)
+                }
+            }
+            Operation::FloatUnary(op, x) => {
+                let operation = match op {
+                    FloatUnary::Neg => "arith.negf",
+                    FloatUnary::Abs => "math.absf",
+                    FloatUnary::Sqrt => "math.sqrt",
+                    FloatUnary::Nearest => "math.roundeven",
+                };
+                let x = name(self, x);
+                self.temporary(format_args!("{operation} {x} : {own}"))
+            }
+            Operation::FloatBinary(op, a, b) => {
+                let (a, b) = (name(self, a), name(self, b));
+                match op {
+                    FloatBinary::Add => self.two("arith.addf", &a, &b, &own),
+                    FloatBinary::Sub => self.two("arith.subf", &a, &b, &own),
+                    FloatBinary::Mul => self.two("arith.mulf", &a, &b, &own),
+                    FloatBinary::Div => self.two("arith.divf", &a, &b, &own),
+                    FloatBinary::Min => self.min_max("olt", &a, &b, lanes),
+                    FloatBinary::Max => self.min_max("ogt", &a, &b, lanes),
+                }
+            }
+            Operation::Fma(a, b, c) => {
+                let (a, b, c) = (name(self, a), name(self, b), name(self, c));
+                // Not `vector.fma`, which LLVM may split into two roundings.
+                self.temporary(format_args!("math.fma {a}, {b}, {c} : {own}"))
+            }
+            Operation::IntBinary(op, a, b) => {
+                let operation = match op {
+                    IntBinary::Add => "arith.addi",
+                    IntBinary::Sub => "arith.subi",
+                    IntBinary::And => "arith.andi",
+                    IntBinary::Or => "arith.ori",
+                    IntBinary::Xor => "arith.xori",
+                    IntBinary::Shl => "arith.shli",
+                    IntBinary::ShrU => "arith.shrui",
+                };
+                let (a, b) = (name(self, a), name(self, b));
+                self.two(operation, &a, &b, &own)
+            }
+            Operation::Bitcast(x) => {
+                let from = type_text(self.ty(*x));
+                let x = name(self, x);
+                self.temporary(format_args!("arith.bitcast {x} : {from} to {own}"))
+            }
+            Operation::FloatToInt(x) => {
+                let x = name(self, x);
+                self.float_to_int(&x, lanes)
+            }
+            Operation::IntToFloat(x) => {
+                let from = type_text(self.ty(*x));
+                let x = name(self, x);
+                self.temporary(format_args!("arith.sitofp {x} : {from} to {own}"))
+            }
+            Operation::Compare(op, a, b) => {
+                let operand = self.ty(*a);
+                let from = type_text(operand);
+                let (a, b) = (name(self, a), name(self, b));
+                let operation = match (operand, op) {
+                    (Type::F32(_), Compare::Eq) => "arith.cmpf oeq,",
+                    (Type::F32(_), Compare::Ne) => "arith.cmpf une,",
+                    (Type::F32(_), Compare::Lt) => "arith.cmpf olt,",
+                    (Type::F32(_), Compare::Le) => "arith.cmpf ole,",
+                    (_, Compare::Eq) => "arith.cmpi eq,",
+                    (_, Compare::Ne) => "arith.cmpi ne,",
+                    (_, Compare::Lt) => "arith.cmpi slt,",
+                    (_, Compare::Le) => "arith.cmpi sle,",
+                };
+                self.two(operation, &a, &b, &from)
+            }
+            Operation::MaskAnd(a, b) => {
+                let (a, b) = (name(self, a), name(self, b));
+                self.two("arith.andi", &a, &b, &own)
+            }
+            Operation::Select(mask, a, b) => {
+                let mask_ty = self.ty(*mask);
+                let (mask, a, b) = (name(self, mask), name(self, a), name(self, b));
+                let mask_text = if lanes_of(mask_ty) == 1 {
+                    String::new()
+                } else {
+                    format!("{}, ", type_text(mask_ty))
+                };
+                self.temporary(format_args!(
+                    "arith.select {mask}, {a}, {b} : {mask_text}{own}"
+                ))
+            }
+            Operation::SumLanes(x) => {
+                let lanes = lanes_of(self.ty(*x));
+                let x = name(self, x);
+                self.fold_lanes(x, lanes, |emitter, low, high, lanes| {
+                    let ty = register("f32", lanes);
+                    emitter.two("arith.addf", low, high, &ty)
+                })?
+            }
+            Operation::MaxLanes(x) => {
+                let lanes = lanes_of(self.ty(*x));
+                let x = name(self, x);
+                self.fold_lanes(x, lanes, |emitter, low, high, lanes| {
+                    emitter.min_max("ogt", low, high, lanes)
+                })?
+            }
+            Operation::RoundBf16(x) => {
+                let x = name(self, x);
+                let bits = self.round_bf16(&x, lanes);
+                let sixteen = self.int(16, lanes);
+                let bits = self.two("arith.shli", &bits, &sixteen, &register("i32", lanes));
+                self.bitcast(&bits, "i32", "f32", lanes)
+            }
+            Operation::DotPairs(acc, a, b) => {
+                let (acc, a, b) = (name(self, acc), name(self, a), name(self, b));
+                if self.bf16_dot {
+                    self.dot_instruction(&acc, &a, &b, lanes)?
+                } else {
+                    self.dot_imitation(&acc, &a, &b, lanes)
+                }
+            }
+            Operation::Shuffle(a, b, pattern) => {
+                let from = self.ty(*a);
+                let (a, b) = (name(self, a), name(self, b));
+                self.shuffle(&a, &b, from, pattern)
+            }
         })
     }
 
-    /// One of the numbered addresses or extents of the call, which nobody writes during it.
-    fn argument(&mut self, kind: &str, number: u32, ty: &str) -> Result<String, String> {
-        let number =
-            i32::try_from(number).map_err(|_| format!("argument number {number} is too large"))?;
-        let place = self.hoist(
-            format!("%{kind}{number}_at"),
-            &format!("llvm.getelementptr %{kind}s[{number}] : (!llvm.ptr) -> !llvm.ptr, {ty}"),
-        );
-        Ok(self.hoist(
-            format!("%{kind}{number}"),
-            &format!("llvm.load {place} : !llvm.ptr -> {ty}"),
+    /// Towards zero, saturating, NaN to 0: LLVM's conversion is undefined
+    /// outside the range, so clamp first.
+    fn float_to_int(&mut self, x: &str, lanes: u32) -> String {
+        let (float, int) = (register("f32", lanes), register("i32", lanes));
+        let zero = self.float(0.0, lanes);
+        let low = self.float(-2_147_483_648.0, lanes);
+        // The largest f32 below 2^31.
+        let high = self.float(2_147_483_520.0, lanes);
+        let limit = self.int(i32::MAX as u32, lanes);
+        let number = self.two("arith.cmpf ord,", x, x, &float);
+        let clamped = self.select(&number, x, &zero, lanes, "f32");
+        let above = self.two("arith.cmpf ogt,", &clamped, &high, &float);
+        let clamped = self.min_max("ogt", &clamped, &low, lanes);
+        let clamped = self.min_max("olt", &clamped, &high, lanes);
+        let converted = self.temporary(format_args!("arith.fptosi {clamped} : {float} to {int}"));
+        self.select(&above, &limit, &converted, lanes, "i32")
+    }
+
+    /// Low half with high half until one lane is left.
+    fn fold_lanes(
+        &mut self,
+        x: String,
+        lanes: u32,
+        combine: impl Fn(&mut Self, &str, &str, u32) -> String,
+    ) -> Result<String, CodegenError> {
+        if !lanes.is_power_of_two() {
+            return Err(CodegenError::Unsupported(format!(
+                "a reduction over {lanes} lanes, not a power of two"
+            )));
+        }
+        let (mut x, mut lanes) = (x, lanes);
+        while lanes > 1 {
+            let half = lanes / 2;
+            let low: Vec<u32> = (0..half).collect();
+            let high: Vec<u32> = (half..lanes).collect();
+            let low = self.shuffle(&x, &x, Type::F32(lanes), &low);
+            let high = self.shuffle(&x, &x, Type::F32(lanes), &high);
+            x = combine(self, &low, &high, half);
+            lanes = half;
+        }
+        Ok(x)
+    }
+
+    /// Lanes of two registers of type `from`; scalars are registers of one lane.
+    fn shuffle(&mut self, a: &str, b: &str, from: Type, pattern: &[u32]) -> String {
+        let lanes = lanes_of(from);
+        let element = match from {
+            Type::I32(_) => "i32",
+            _ => "f32",
+        };
+        if let [lane] = pattern {
+            let (source, lane) = if *lane < lanes {
+                (a, *lane)
+            } else {
+                (b, *lane - lanes)
+            };
+            if lanes == 1 {
+                return source.to_owned();
+            }
+            return self.temporary(format_args!(
+                "vector.extract {source}[{lane}] : {element} from vector<{lanes}x{element}>"
+            ));
+        }
+        let (a, b) = if lanes == 1 {
+            let ty = format!("vector<1x{element}>");
+            (
+                self.temporary(format_args!("vector.broadcast {a} : {element} to {ty}")),
+                self.temporary(format_args!("vector.broadcast {b} : {element} to {ty}")),
+            )
+        } else {
+            (a.to_owned(), b.to_owned())
+        };
+        self.temporary(format_args!(
+            "vector.shuffle {a}, {b} {pattern:?} : vector<{lanes}x{element}>, vector<{lanes}x{element}>"
         ))
     }
 
-    /// An address some bytes after another.
-    pub(super) fn address(&mut self, ptr: ValueId, offset: i64) -> Result<String, String> {
-        let ptr = self.typed(ptr, Type::Ptr)?;
-        if offset == 0 {
-            return Ok(ptr);
-        }
-        // Constant positions are of 32 bits.
-        if i32::try_from(offset).is_ok() {
-            return Ok(self.temporary(&format!(
-                "llvm.getelementptr {ptr}[{offset}] : (!llvm.ptr) -> !llvm.ptr, i8"
+    fn dot_instruction(
+        &mut self,
+        acc: &str,
+        a: &str,
+        b: &str,
+        lanes: u32,
+    ) -> Result<String, CodegenError> {
+        if lanes == 1 {
+            // One lane of the narrowest form.
+            let widen = |emitter: &mut Self, x: &str, element: &str| {
+                emitter.temporary(format_args!(
+                    "vector.broadcast {x} : {element} to vector<4x{element}>"
+                ))
+            };
+            let acc = widen(self, acc, "f32");
+            let (a, b) = (widen(self, a, "i32"), widen(self, b, "i32"));
+            let wide = self.dot_instruction(&acc, &a, &b, 4)?;
+            return Ok(self.temporary(format_args!(
+                "vector.extract {wide}[0] : f32 from vector<4xf32>"
             )));
         }
-        let offset = self.index(offset);
-        Ok(self.temporary(&format!(
-            "llvm.getelementptr {ptr}[{offset}] : (!llvm.ptr, i64) -> !llvm.ptr, i8"
+        if ![4, 8, 16].contains(&lanes) {
+            return Err(CodegenError::Unsupported(format!(
+                "a dot product of bf16 pairs in {lanes} lanes"
+            )));
+        }
+        let pairs = format!("vector<{}xbf16>", lanes * 2);
+        let acc_ty = register("f32", lanes);
+        let int = register("i32", lanes);
+        let a = self.temporary(format_args!("vector.bitcast {a} : {int} to {pairs}"));
+        let b = self.temporary(format_args!("vector.bitcast {b} : {int} to {pairs}"));
+        Ok(self.temporary(format_args!(
+            "llvm.call_intrinsic \"llvm.x86.avx512bf16.dpbf16ps.{}\"({acc}, {a}, {b}) : \
+             ({acc_ty}, {pairs}, {pairs}) -> {acc_ty}",
+            lanes * 32
         )))
     }
-}
 
-/// MLIR's comparison of integers.
-pub(super) fn int_predicate(op: Compare) -> &'static str {
-    match op {
-        Compare::Eq => "eq",
-        Compare::Ne => "ne",
-        Compare::Lt => "slt",
-        Compare::Le => "sle",
+    /// What the instruction does, in its order, by other instructions.
+    fn dot_imitation(&mut self, acc: &str, a: &str, b: &str, lanes: u32) -> String {
+        let int = register("i32", lanes);
+        let float = register("f32", lanes);
+        let sixteen = self.int(16, lanes);
+        let high = self.int(0xffff_0000, lanes);
+        let halves = |emitter: &mut Self, x: &str| {
+            let odd = emitter.two("arith.andi", x, &high, &int);
+            let even = emitter.two("arith.shli", x, &sixteen, &int);
+            (emitter.flush(&odd, lanes), emitter.flush(&even, lanes))
+        };
+        let (a_odd, a_even) = halves(self, a);
+        let (b_odd, b_even) = halves(self, b);
+        let acc = self.bitcast(acc, "f32", "i32", lanes);
+        let mut acc = self.flush(&acc, lanes);
+        for (a, b) in [(a_odd, b_odd), (a_even, b_even)] {
+            let sum = self.temporary(format_args!("math.fma {a}, {b}, {acc} : {float}"));
+            let bits = self.bitcast(&sum, "f32", "i32", lanes);
+            acc = self.flush(&bits, lanes);
+        }
+        acc
     }
-}
 
-/// MLIR's comparison of floats: `une` is the one that holds for NaN.
-pub(super) fn float_predicate(op: Compare) -> &'static str {
-    match op {
-        Compare::Eq => "oeq",
-        Compare::Ne => "une",
-        Compare::Lt => "olt",
-        Compare::Le => "ole",
+    /// Bits of an f32 → f32, a subnormal as zero of its sign.
+    fn flush(&mut self, bits: &str, lanes: u32) -> String {
+        let int = register("i32", lanes);
+        let exponent = self.int(0x7f80_0000, lanes);
+        let sign = self.int(0x8000_0000, lanes);
+        let zero = self.int(0, lanes);
+        let exponent = self.two("arith.andi", bits, &exponent, &int);
+        let tiny = self.two("arith.cmpi eq,", &exponent, &zero, &int);
+        let sign = self.two("arith.andi", bits, &sign, &int);
+        let flushed = self.select(&tiny, &sign, bits, lanes, "i32");
+        self.bitcast(&flushed, "i32", "f32", lanes)
     }
 }

@@ -1,13 +1,13 @@
 //! The MLIR code generator for CPUs.
 //!
-//! The front half writes a loop program as MLIR text. The back half makes
-//! position-independent machine code of it for a named [`CpuTarget`], without
-//! an execution engine and without looking at the machine that compiles.
+//! A loop program becomes MLIR text, and the text position-independent machine
+//! code for a named [`CpuTarget`], without an
+//! execution engine and without looking at the machine that compiles.
 //!
 //! | file | step |
 //! | --- | --- |
-//! | `emit.rs`, `lanes.rs` | loop program → text |
 //! | `compile.rs` | text → verified module → LLVM dialect; the entry points |
+//! | `emit.rs` | loop program → MLIR text |
 //! | `check.rs` | only operations that translation and instruction selection can take |
 //! | `llvm.rs` | LLVM IR → optimised → ELF object |
 //! | `link.rs` | ELF object → one blob with its references resolved |
@@ -17,7 +17,6 @@ mod check;
 mod compile;
 mod emit;
 mod ffi;
-mod lanes;
 mod link;
 mod llvm;
 
@@ -25,43 +24,40 @@ mod llvm;
 mod tests;
 
 pub use compile::{Compiler, compile_module, compile_modules};
-pub use emit::module_text;
+pub use emit::emit_function;
 
+use crate::{codegen::CodeBlob, loops::Function, target::CpuTarget};
 use std::fmt;
-use std::thread;
 
-use super::CodeBlob;
-use crate::loops::Function;
-use crate::target::CpuTarget;
-
-/// Compiles functions to one blob, each as a module of its own, on every core.
+/// Compiles loop programs, each as a module of its own, on all cores, into one
+/// blob. The result does not depend on the number of cores.
 ///
 /// # Errors
-/// The first function, in their order, that is malformed or that MLIR or LLVM refuses.
+///
+/// The first function, in order, that does not compile: its name and a [`CodegenError`].
 pub fn compile_functions(functions: &[Function], target: &CpuTarget) -> Result<CodeBlob, String> {
-    let fault = |function: &Function, message: &dyn fmt::Display| {
-        format!("kernel `{}`: {message}", function.name)
-    };
-    let mut texts = Vec::with_capacity(functions.len());
-    for function in functions {
-        texts.push(module_text(function, target).map_err(|error| fault(function, &error))?);
-    }
+    let fault =
+        |function: &Function, error: CodegenError| format!("kernel `{}`: {error}", function.name);
+    let texts = functions
+        .iter()
+        .map(|function| emit_function(function, target).map_err(|error| fault(function, error)))
+        .collect::<Result<Vec<String>, String>>()?;
     let modules: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let results = compile_modules(&modules, target, threads);
-    let mut blob = CodeBlob::default();
-    for (function, result) in functions.iter().zip(results) {
-        let code = result.map_err(|error| fault(function, &error))?;
-        let offset = code
-            .entry(&function.name)
-            .ok_or_else(|| fault(function, &"its code has no entry"))?;
-        blob.bytes
-            .resize(blob.bytes.len().next_multiple_of(CodeBlob::ALIGNMENT), 0xcc);
-        let entry = blob.bytes.len() + offset;
-        blob.entries.push((function.name.clone(), entry));
-        blob.bytes.extend_from_slice(&code.bytes);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut whole = CodeBlob::default();
+    let parts = compile_modules(&modules, target, threads);
+    for (function, part) in functions.iter().zip(parts) {
+        let part = part.map_err(|error| fault(function, error))?;
+        let base = whole.bytes.len().next_multiple_of(CodeBlob::ALIGNMENT);
+        // `int3` between functions stops a stray jump.
+        whole.bytes.resize(base, 0xcc);
+        whole.bytes.extend_from_slice(&part.bytes);
+        let entries = part.entries.into_iter();
+        whole
+            .entries
+            .extend(entries.map(|(name, offset)| (name, base + offset)));
     }
-    Ok(blob)
+    Ok(whole)
 }
 
 /// Why MLIR text did not become machine code. Every variant is a fault of the

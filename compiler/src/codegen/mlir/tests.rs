@@ -1,9 +1,13 @@
 //! Text → numbers: compiled code is mapped and run where the machine can.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::codegen::mapped::{KernelCode, Mapped};
-use crate::target::{CPU_TARGETS, CpuTarget};
+use crate::target::CPU_TARGETS;
 use std::ptr::null_mut;
+
+mod loops;
 
 fn run(
     kernel: KernelCode,

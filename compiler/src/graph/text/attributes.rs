@@ -216,7 +216,7 @@ impl Given {
         })
     }
 
-    fn constant(&mut self) -> Result<Vec<f32>, String> {
+    fn constant(&mut self) -> Result<Vec<f64>, String> {
         if self.0.contains_key("values") {
             return self.list("values");
         }
@@ -234,14 +234,14 @@ impl Given {
                 _ => None,
             })
             .collect::<Option<_>>()
-            .filter(|bytes: &Vec<u8>| bytes.len().is_multiple_of(4))
-            .ok_or("`bytes` needs eight hexadecimal digits per element")?;
+            .filter(|bytes: &Vec<u8>| bytes.len().is_multiple_of(8))
+            .ok_or("`bytes` needs sixteen hexadecimal digits per element")?;
         if hash(&bytes) != wanted {
             return Err(format!("the bytes' hash is {}, not {wanted}", hash(&bytes)));
         }
         Ok(bytes
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .chunks_exact(8)
+            .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
             .collect())
     }
 

@@ -124,7 +124,7 @@ fn write(graph: &Graph, whole: bool) -> String {
     text
 }
 
-fn constant(values: &[f32], whole: bool) -> Vec<(&'static str, Field)> {
+fn constant(values: &[f64], whole: bool) -> Vec<(&'static str, Field)> {
     // The text of a NaN loses its bits, the bytes do not.
     if values.len() <= SHORT && values.iter().all(|x| !x.is_nan()) {
         let values = values.iter().map(|x| attributes::number(*x)).collect();

@@ -4,7 +4,7 @@ use mm1_compiler::graph::table::{OPS, bytes, flops};
 use mm1_compiler::graph::text::{display, parse, print};
 use mm1_compiler::graph::verify::verify;
 
-const EVERY_OP: &str = include_str!("../graphs/every-op.txt");
+const EVERY_OP: &str = include_str!("../../graphs/every-op.txt");
 
 /// The message of the only violation of a text.
 fn violation(text: &str) -> String {

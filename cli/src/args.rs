@@ -1,0 +1,329 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Compile, train and inspect multimodal language models described in TOML.
+#[derive(Debug, Parser)]
+#[command(name = "mm1c", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a graph file: keys, values, components and shapes.
+    Check(ModelArgs),
+    /// Print a graph file with `extends`, presets, `--set` and defaults applied.
+    Resolve(ResolveArgs),
+    /// Compare two graph files: resolved keys, parameters, FLOPs, memory, kernels.
+    Diff(DiffArgs),
+    /// Count a model's parameters, FLOPs, memory and kernels.
+    Summary(SummaryArgs),
+    /// Compile a model into a package.
+    Compile(CompileArgs),
+    /// Train a model: data, checkpoints, evaluations and a report in a run directory.
+    Train(TrainArgs),
+    /// Evaluate a trained model on its held-out data.
+    Eval(EvalArgs),
+    /// Continue a prompt with a trained model.
+    Generate(GenerateArgs),
+    /// Run a package's program on tensors of a file.
+    Run(RunArgs),
+    /// Measure a training step, kernel by kernel.
+    Bench(BenchArgs),
+    /// Work with data.
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+/// Which model.
+#[derive(Clone, Debug, Args)]
+pub struct ModelArgs {
+    /// Graph file (`.toml`).
+    pub model: PathBuf,
+    /// Change a key, with a TOML value: `--set train.steps=20`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// How to compile.
+#[derive(Clone, Debug, Args)]
+pub struct BackendArgs {
+    /// Code generator; the default is `mlir` where it is built in.
+    #[arg(long, value_enum)]
+    pub backend: Option<Backend>,
+    /// Named target such as `cpu:x86-64-v4`; the default is this machine's.
+    #[arg(long)]
+    pub target: Option<String>,
+}
+
+/// Code generators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// MLIR and LLVM: fast code.
+    Mlir,
+    /// Cranelift: compiles in a moment, needs no LLVM.
+    Cranelift,
+}
+
+/// A model or a package of it, and threads.
+#[derive(Clone, Debug, Args)]
+pub struct ProgramArgs {
+    /// Run this package instead of compiling the graph file.
+    #[arg(long, value_name = "FILE")]
+    pub package: Option<PathBuf>,
+    /// How to compile.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+    /// Threads in all, data loading included; the default is one per core.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// `mm1c resolve`.
+#[derive(Debug, Args)]
+pub struct ResolveArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Leave out the comments that say where each value comes from.
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// `mm1c diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// First graph file.
+    pub left: PathBuf,
+    /// Second graph file.
+    pub right: PathBuf,
+    /// Change a key of both.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Compare the keys only.
+    #[arg(long)]
+    pub keys: bool,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "keys")]
+    pub json: bool,
+}
+
+/// `mm1c summary`.
+#[derive(Debug, Args)]
+pub struct SummaryArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mm1c compile`.
+#[derive(Debug, Args)]
+pub struct CompileArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// How to compile.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+    /// Package to write; the default is NAME.mm1pkg.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print these stages instead of writing a package, separated by commas:
+    /// model,graph,kernels,plan.
+    #[arg(long, value_name = "STAGES", value_delimiter = ',')]
+    pub emit: Vec<String>,
+}
+
+/// `mm1c train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// What to run.
+    #[command(flatten)]
+    pub program: ProgramArgs,
+    /// Folder of the run; the default is runs/NAME.
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// `auto` goes on from the run's newest checkpoint if there is one, `never` refuses to, and a
+    /// path goes on from that checkpoint.
+    #[arg(long, value_name = "auto|never|PATH", default_value = "auto")]
+    pub resume: String,
+    /// Peak rate of the machine in GFLOP/s; with it, log lines have the share of it in use (MFU).
+    #[arg(long, value_name = "GFLOPS")]
+    pub peak_gflops: Option<f64>,
+}
+
+/// A trained model.
+#[derive(Clone, Debug, Args)]
+pub struct TrainedArgs {
+    /// Graph file; the default is the one that the run directory keeps.
+    pub model: Option<PathBuf>,
+    /// Change a key, with a TOML value. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// What to run.
+    #[command(flatten)]
+    pub program: ProgramArgs,
+    /// Folder of the run; the default is runs/NAME, or without a graph file the newest in runs/.
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// A checkpoint folder; the default is the run's newest.
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// `mm1c eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// Which trained model.
+    #[command(flatten)]
+    pub trained: TrainedArgs,
+    /// Held-out examples per source; the default is `train.evaluation_examples`.
+    #[arg(long, value_name = "N")]
+    pub examples: Option<usize>,
+    /// Leave out the baseline with shuffled pictures, which takes as long as the model itself.
+    #[arg(long)]
+    pub no_blind: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mm1c generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// Which trained model.
+    #[command(flatten)]
+    pub trained: TrainedArgs,
+    /// Text to go on from; `<image:FILE>` stands for a picture. May be repeated.
+    #[arg(long, required = true)]
+    pub prompt: Vec<String>,
+    /// Most tokens in an answer; the default is `train.generate_tokens`.
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
+}
+
+/// `mm1c run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Graph file or package (`.mm1pkg`).
+    pub model: PathBuf,
+    /// Change a key, with a TOML value. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// How to compile.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+    /// Threads; the default is one per core.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Program of the package to run.
+    #[arg(long, default_value = "run")]
+    pub program: String,
+    /// Input tensors by name (safetensors).
+    #[arg(long, value_name = "FILE")]
+    pub inputs: Option<PathBuf>,
+    /// Parameters by name (safetensors); without them they are initialised from `train.seed`.
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Tensors to write, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub fetch: Vec<String>,
+    /// Parameters whose gradients to write (as d(NAME)), separated by commas; `all` for all.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub gradients: Vec<String>,
+    /// File to write (safetensors).
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// List every named tensor with its type and shape instead of running.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// `mm1c bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// What to run.
+    #[command(flatten)]
+    pub program: ProgramArgs,
+    /// Timed steps.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub steps: usize,
+    /// Peak rate of the machine in GFLOP/s in the model's precision; the default measures f32.
+    #[arg(long, value_name = "GFLOPS")]
+    pub peak_gflops: Option<f64>,
+    /// Memory rate of the machine in GB/s; the default measures it.
+    #[arg(long, value_name = "GBS")]
+    pub peak_gbs: Option<f64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mm1c data …`.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Train a byte-level BPE tokenizer on the texts of a graph file's sources.
+    Tokenizer(TokenizerArgs),
+}
+
+/// `mm1c data tokenizer`.
+#[derive(Debug, Args)]
+pub struct TokenizerArgs {
+    /// Which model; `decoder.vocabulary` bounds the entries.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// File to write.
+    #[arg(short, long, value_name = "FILE", default_value = "tokenizer.json")]
+    pub output: PathBuf,
+    /// Entries; the default is `decoder.vocabulary`.
+    #[arg(long, value_name = "N")]
+    pub vocabulary: Option<usize>,
+    /// Texts to train on.
+    #[arg(long, value_name = "N", default_value_t = crate::trained::TOKENIZER_TEXTS)]
+    pub texts: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_parse() {
+        for line in [
+            "mm1c check a.toml --set a.b=1 --set c=2",
+            "mm1c train a.toml --run-dir runs/x --resume never --threads 2 --backend cranelift",
+            "mm1c generate --prompt hello",
+            "mm1c compile a.toml -o a.mm1pkg --target cpu:x86-64-v3 --emit graph,plan",
+            "mm1c run a.mm1pkg --inputs i.safetensors --fetch logits,loss --out o.safetensors",
+            "mm1c bench a.toml --json",
+            "mm1c summary a.toml --json --set a.b=1",
+            "mm1c diff a.toml b.toml --keys",
+            "mm1c data tokenizer a.toml -o t.json",
+        ] {
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+        assert!(Cli::try_parse_from(["mm1c", "generate"]).is_err());
+    }
+}

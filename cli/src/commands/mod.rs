@@ -1,0 +1,60 @@
+//! One file per command; each prints its data on standard output.
+
+pub mod bench;
+pub mod compile;
+pub mod data;
+pub mod diff;
+pub mod eval;
+pub mod generate;
+pub mod inspect;
+pub mod run;
+pub mod summary;
+pub mod train;
+
+/// Prints `head` and `rows` in columns.
+pub(crate) fn print_table(head: &[String], rows: &[Vec<String>]) {
+    out!("{}", columns(head, rows));
+}
+
+/// The first column to the left, the others to the right.
+fn columns(head: &[String], rows: &[Vec<String>]) -> String {
+    let lines = || std::iter::once(head).chain(rows.iter().map(Vec::as_slice));
+    let width = |column: usize| {
+        let cells = lines().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut out = String::new();
+    for row in lines() {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells: Vec<String> = cells
+            .map(|(column, (cell, &width))| match column {
+                0 => format!("{cell:<width$}"),
+                _ => format!("{cell:>width$}"),
+            })
+            .collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let row = |cells: [&str; 3]| cells.map(String::from).to_vec();
+        let rows = [
+            row(["scenes: colour", "–", "91.4 %"]),
+            row(["x", "500", "8 %"]),
+        ];
+        assert_eq!(
+            columns(&row(["held out", "examples", "model"]), &rows),
+            "held out        examples   model\n\
+             scenes: colour         –  91.4 %\n\
+             x                    500     8 %\n"
+        );
+    }
+}

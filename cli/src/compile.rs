@@ -1,0 +1,233 @@
+//! From a path on the command line to a model and a package.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+
+use mm1_compiler::build::Purpose;
+use mm1_compiler::codegen;
+use mm1_compiler::compile::{CompileError, Options};
+use mm1_compiler::target::CpuTarget;
+use mm1_dsl::diagnostic::Diagnostics;
+use mm1_dsl::model::Model;
+use mm1_package::Package;
+
+use crate::args::{Backend, BackendArgs, ProgramArgs};
+use crate::cache::Entry;
+use crate::failure::Failure;
+
+/// What a package is compiled for, besides the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Code generator; `None` takes the best one of this build.
+    pub backend: Option<Backend>,
+    /// Named target; `None` takes this machine's.
+    pub target: Option<String>,
+    /// Tensors that the program `run` is to have as outputs.
+    pub fetch: Vec<String>,
+    /// Parameters whose gradients it is to have as outputs, `all` for all.
+    pub gradients: Vec<String>,
+}
+
+impl From<&BackendArgs> for Request {
+    fn from(args: &BackendArgs) -> Self {
+        Self {
+            backend: args.backend,
+            target: args.target.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Compiles `model`. This is the only place where the command line asks for code.
+///
+/// # Errors
+/// A model or request that the compiler refuses.
+pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
+    let unsupported = || {
+        Failure::new("this machine is none of the targets that mm1c knows: name one with --target")
+    };
+    let options = Options {
+        target: match &request.target {
+            Some(name) => {
+                CpuTarget::parse(name).map_err(|error| Failure::new(error.to_string()))?
+            }
+            None => CpuTarget::host().ok_or_else(unsupported)?,
+        },
+        backend: match request.backend {
+            Some(Backend::Mlir) => codegen::Backend::parse("mlir").map_err(Failure::new)?,
+            Some(Backend::Cranelift) => codegen::Backend::Cranelift,
+            None => codegen::Backend::preferred(),
+        },
+        verify: cfg!(debug_assertions),
+    };
+    let (fetch, gradients) = (&request.fetch[..], &request.gradients[..]);
+    if !fetch.is_empty() || !gradients.is_empty() {
+        let purpose = Purpose::Fetch { fetch, gradients };
+        return mm1_compiler::compile::compile(model, purpose, &options)
+            .map_err(|error| refused(model, error));
+    }
+    let entry = Entry::of(model, &options);
+    if let Some(kept) = entry.as_ref().and_then(Entry::load) {
+        return Ok(kept);
+    }
+    let package = mm1_compiler::compile::compile(model, Purpose::All, &options)
+        .map_err(|error| refused(model, error))?;
+    if let Some(entry) = entry {
+        entry.store(&package);
+    }
+    Ok(package)
+}
+
+/// Runs the compiler's own checks of `model`: shapes, and patterns that match no parameter.
+///
+/// # Errors
+/// What it finds, rendered.
+pub fn check(model: &Model) -> Result<(), Failure> {
+    mm1_compiler::build::build(model, Purpose::All)
+        .map(|_| ())
+        .map_err(|found| refused(model, CompileError::Model(found)))
+}
+
+/// Stages that [`stage`] prints.
+pub const STAGES: &[&str] = &["model", "graph", "kernels", "plan"];
+
+/// The text of one stage of the compilation of `model`.
+///
+/// # Errors
+/// A model that the compiler refuses, or a stage that does not exist.
+pub fn stage(model: &Model, name: &str) -> Result<String, Failure> {
+    let planned = || {
+        mm1_compiler::compile::plan_model(model, Purpose::All, true)
+            .map_err(|error| refused(model, error))
+    };
+    let mut text = String::new();
+    match name {
+        "model" => text.push_str(&model.resolved),
+        "graph" => {
+            for program in &planned()?.programs {
+                let graph = mm1_compiler::graph::text::print(&program.source.graph);
+                let _ = writeln!(text, "# program {}\n{graph}", program.source.name);
+            }
+        }
+        "kernels" => {
+            for kernel in mm1_compiler::compile::distinct_kernels(&planned()?) {
+                let _ = writeln!(text, "{}  {}", kernel.hash(), kernel.name);
+            }
+        }
+        "plan" => {
+            for program in &planned()?.programs {
+                let _ = writeln!(
+                    text,
+                    "{}: {} launches, arena {} bytes, largest live set {} bytes",
+                    program.source.name,
+                    program.fused.calls.len(),
+                    program.plan.arena_bytes,
+                    program.plan.largest_live_bytes
+                );
+            }
+        }
+        unknown => {
+            return Err(Failure::new(format!(
+                "there is no stage `{unknown}` to print; there is {}",
+                STAGES.join(", ")
+            )));
+        }
+    }
+    Ok(text)
+}
+
+/// The compiler's refusal as a person reads it.
+pub fn refused(model: &Model, error: CompileError) -> Failure {
+    match error {
+        CompileError::Model(list) => {
+            let sources = model.sources().clone();
+            Failure::rendered(Diagnostics { list, sources }.sorted().render(colour()))
+        }
+        internal => Failure::new(internal.to_string()),
+    }
+}
+
+/// Whether standard error shows colours.
+fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Loads a graph file; warnings go to standard error.
+///
+/// # Errors
+/// All findings of the language, rendered.
+pub fn load_model(path: &Path, sets: &[String]) -> Result<Model, Failure> {
+    let model = mm1_dsl::load(path, sets)
+        .map_err(|diagnostics| Failure::rendered(diagnostics.render(colour())))?;
+    let warnings = model.render_warnings(colour());
+    if !warnings.is_empty() {
+        eprint!("{warnings}");
+    }
+    Ok(model)
+}
+
+/// Reads a package.
+///
+/// # Errors
+/// A file that cannot be read, or is no package of this version.
+pub fn read_package(path: &Path) -> Result<Package, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::at(path, error))?;
+    Package::from_bytes(&bytes).map_err(|error| Failure::at(path, error))
+}
+
+/// The package to run for `model`: the one given, if it is of this model, or a new one.
+///
+/// # Errors
+/// As [`compile`] and [`read_package`]; a package of another model.
+pub fn package_of(model: &Model, args: &ProgramArgs) -> Result<Arc<Package>, Failure> {
+    let Some(path) = &args.package else {
+        return compile(model, &Request::from(&args.backend)).map(Arc::new);
+    };
+    let package = read_package(path)?;
+    let facts = &package.model;
+    let (train, decoder) = (&model.train, &model.decoder);
+    let tokens = model
+        .vision
+        .as_ref()
+        .map_or(0, |it| it.connector.image_tokens);
+    let side = model.vision.as_ref().map_or(0, |it| it.encoder.resolution);
+    let differences: Vec<String> = [
+        (
+            "train.micro_batch_sequences",
+            facts.sequences,
+            train.micro_batch_sequences,
+        ),
+        (
+            "decoder.max_sequence_length",
+            facts.length,
+            decoder.max_sequence_length,
+        ),
+        ("decoder.vocabulary", facts.vocabulary, decoder.vocabulary),
+        ("connector.image_tokens", facts.image_tokens, tokens),
+        ("encoder.resolution", facts.resolution, side),
+    ]
+    .into_iter()
+    .filter(|(_, package, model)| package != model)
+    .map(|(key, package, model)| {
+        format!("\n  {key}: {package} in the package, {model} in the file")
+    })
+    .collect();
+    if differences.is_empty() {
+        return Ok(Arc::new(package));
+    }
+    Err(Failure::new(format!(
+        "`{}` is a package of another model:{}",
+        path.display(),
+        differences.concat()
+    )))
+}
+
+/// Threads that a command may use: those asked for, or one per core.
+pub fn threads(asked: Option<usize>) -> usize {
+    asked
+        .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
+        .unwrap_or(1)
+        .max(1)
+}

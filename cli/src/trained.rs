@@ -1,0 +1,190 @@
+//! A run directory and what it keeps: graph file, tokenizer, checkpoints.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mm1_dsl::model::Model;
+use mm1_runtime::checkpoint::{self, Store};
+use mm1_runtime::data::{DataConfig, first_texts};
+use mm1_runtime::executor::Executor;
+use mm1_runtime::tokenizer::Tokenizer;
+
+use crate::args::TrainedArgs;
+use crate::compile::{load_model, package_of, threads};
+use crate::convert::data_config;
+use crate::failure::Failure;
+
+/// Texts that a `builtin` tokenizer is trained on.
+pub const TOKENIZER_TEXTS: usize = 10_000;
+/// The resolved graph file of a run.
+pub const CONFIG: &str = "config.resolved.toml";
+/// The tokenizer of a run.
+pub const TOKENIZER: &str = "tokenizer.json";
+/// The checkpoints of a run.
+pub const CHECKPOINTS: &str = "ckpt";
+
+/// The folder of a run of `model` where none is given.
+pub fn default_run_dir(model: &Model) -> PathBuf {
+    Path::new("runs").join(model.name.replace('/', "-"))
+}
+
+/// The newest folder in `runs/` that keeps a graph file.
+fn newest_run() -> Option<PathBuf> {
+    let mut runs: Vec<_> = std::fs::read_dir("runs")
+        .ok()?
+        .filter_map(|entry| {
+            let folder = entry.ok()?.path();
+            let time = std::fs::metadata(folder.join(CONFIG))
+                .ok()?
+                .modified()
+                .ok()?;
+            Some((time, folder))
+        })
+        .collect();
+    runs.sort();
+    runs.pop().map(|(_, folder)| folder)
+}
+
+/// The tokenizer of `model`: its file, the one that the run keeps, or a new one.
+///
+/// # Errors
+/// A tokenizer that cannot be read or made, or has more entries than the embedding has rows.
+pub fn tokenizer(
+    model: &Model,
+    data: &DataConfig,
+    run_dir: &Path,
+) -> Result<Arc<Tokenizer>, Failure> {
+    let word = model
+        .data
+        .as_ref()
+        .map_or("builtin", |it| it.tokenizer.as_str());
+    let kept = run_dir.join(TOKENIZER);
+    let tokenizer = if word != "builtin" {
+        Tokenizer::load(Path::new(word))?
+    } else if kept.exists() {
+        Tokenizer::load(&kept)?
+    } else {
+        train_tokenizer(data, model.decoder.vocabulary as usize, TOKENIZER_TEXTS)?
+    };
+    let rows = model.decoder.vocabulary as usize;
+    if tokenizer.vocabulary() > rows {
+        return Err(Failure::new(format!(
+            "the tokenizer has {} entries, but `decoder.vocabulary` is {rows}",
+            tokenizer.vocabulary()
+        )));
+    }
+    Ok(Arc::new(tokenizer))
+}
+
+/// A tokenizer trained on the first texts of the sources.
+///
+/// # Errors
+/// Sources that cannot be read, or hold no text.
+pub fn train_tokenizer(
+    data: &DataConfig,
+    vocabulary: usize,
+    texts: usize,
+) -> Result<Tokenizer, Failure> {
+    let texts = first_texts(data, texts)?;
+    if texts.is_empty() {
+        return Err(Failure::new(
+            "the sources hold no text to train a tokenizer on",
+        ));
+    }
+    Ok(Tokenizer::train(texts, vocabulary)?)
+}
+
+/// Loads the weights that `[init]` names, part by part.
+///
+/// # Errors
+/// Files that cannot be read or do not fit; names that only a site could know.
+pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<(), Failure> {
+    let encoder = model
+        .vision
+        .as_ref()
+        .and_then(|it| it.encoder.weights.as_ref());
+    for (part, name) in [
+        ("encoder", encoder),
+        ("decoder", model.decoder.weights.as_ref()),
+    ] {
+        if let (Some(name), false) = (name, model.init.contains_key(part)) {
+            return Err(Failure::new(format!(
+                "`{part}.weights = \"{name}\"`: no file is known by this name; give one with \
+                 --set init.{part}='\"FILE\"'"
+            )));
+        }
+    }
+    for (part, from) in &model.init {
+        let path = match from.strip_prefix("run:") {
+            Some(folder) => newest_checkpoint(Path::new(folder))?.join("parameters.safetensors"),
+            None => PathBuf::from(from),
+        };
+        let count = mm1_runtime::init::load_weights(executor, &path, &format!("{part}."))
+            .map_err(|error| Failure::new(format!("`init.{part}`: {error}")))?;
+        eprintln!("{part}: {count} tensors from `{}`", path.display());
+    }
+    Ok(())
+}
+
+/// The newest complete checkpoint of a run.
+///
+/// # Errors
+/// A run without one.
+pub fn newest_checkpoint(run_dir: &Path) -> Result<PathBuf, Failure> {
+    let store = Store::new(run_dir.join(CHECKPOINTS), 1);
+    let newest = store.list().pop();
+    newest
+        .map(|(_, path)| path)
+        .ok_or_else(|| Failure::new(format!("`{}` holds no checkpoint", run_dir.display())))
+}
+
+/// A trained model, ready to run.
+pub struct Trained {
+    /// Its model.
+    pub model: Model,
+    /// Its parameters, loaded.
+    pub executor: Executor,
+    /// Its tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Its data.
+    pub data: DataConfig,
+    /// Steps that it was trained.
+    pub step: u64,
+}
+
+/// Opens what `args` name.
+///
+/// # Errors
+/// Whatever is missing or does not fit.
+pub fn open(args: &TrainedArgs) -> Result<Trained, Failure> {
+    let (model, run_dir) = match (&args.model, &args.run_dir) {
+        (Some(path), run_dir) => {
+            let model = load_model(path, &args.sets)?;
+            let run_dir = run_dir.clone().unwrap_or_else(|| default_run_dir(&model));
+            (model, run_dir)
+        }
+        (None, run_dir) => {
+            let run_dir = run_dir.clone().or_else(newest_run).ok_or_else(|| {
+                Failure::new("no run in runs/: name a graph file, or a run with --run-dir")
+            })?;
+            (load_model(&run_dir.join(CONFIG), &args.sets)?, run_dir)
+        }
+    };
+    let checkpoint = match &args.checkpoint {
+        Some(path) => path.clone(),
+        None => newest_checkpoint(&run_dir)?,
+    };
+    let data = data_config(&model)?;
+    let tokenizer = tokenizer(&model, &data, &run_dir)?;
+    let package = package_of(&model, &args.program)?;
+    let mut executor = Executor::new(package, threads(args.program.threads))?;
+    let snapshot = checkpoint::load(&checkpoint, &mut executor)?;
+    eprintln!("`{}`, step {}", checkpoint.display(), snapshot.step);
+    Ok(Trained {
+        model,
+        executor,
+        tokenizer,
+        data,
+        step: snapshot.step,
+    })
+}

@@ -1,0 +1,12 @@
+//! The command line from the outside: training, resuming, faults and the small commands, each
+//! on a model whose steps take milliseconds.
+
+mod commands;
+mod data_faults;
+mod determinism;
+mod divergence;
+mod interruption;
+mod pictures;
+mod resuming;
+mod support;
+mod training;

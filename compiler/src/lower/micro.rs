@@ -1,0 +1,150 @@
+//! The micro-kernel: a block of results in registers, multiplied over packed panels.
+
+use mm1_package::DType;
+
+use super::Machine;
+use super::emit::Emit;
+use super::panels::Panel;
+use crate::loops::{IndexOp, Operation, ValueId};
+
+/// Rows and columns of results that fit the registers beside two of the right operand and one
+/// broadcast.
+pub(crate) fn block(machine: &Machine) -> (u32, u32) {
+    match machine.registers {
+        32.. => (12, 2 * machine.lanes),
+        _ => (6, 2 * machine.lanes),
+    }
+}
+
+/// What one call of the micro-kernels multiplies.
+pub(crate) struct Block<'p> {
+    pub left: &'p Panel,
+    pub right: &'p Panel,
+    /// f32 results, `width` per row, added to.
+    pub sums: ValueId,
+    pub width: u64,
+    /// Rows, columns and elements of k.
+    pub counts: [ValueId; 3],
+    /// All rows of the kernel if known when compiled.
+    pub rows: Option<u64>,
+    /// Whether pairs along k are added odd element first, as `DotPairs` does.
+    pub odd_first: bool,
+}
+
+/// Zeroes the rows of a tile.
+pub(crate) fn clear(emit: &mut Emit<'_>, sums: ValueId, rows: ValueId, width: u64) {
+    let lanes = emit.machine.lanes;
+    let zero = emit.b.float(0.0, lanes);
+    let (low, width) = (emit.b.index(0), emit.b.index(width as i64));
+    let words = emit.b.index_op(IndexOp::Mul, rows, width);
+    emit.b.for_each(low, words, i64::from(lanes), |b, word| {
+        let to = b.element(sums, word, 4);
+        b.store(to, 0, zero, DType::F32);
+    });
+}
+
+/// sums += left·right.
+pub(crate) fn multiply(emit: &mut Emit<'_>, block: &Block<'_>) {
+    let (mr, nr) = self::block(emit.machine);
+    // Heights of blocks: whole ones, then smaller ones for what is left.
+    let mut heights = Vec::new();
+    let mut left = block.rows;
+    for height in [mr, 4, 1] {
+        let fits = left.is_none_or(|rows| rows >= u64::from(height));
+        if fits && !heights.contains(&height) {
+            heights.push(height);
+            left = left.map(|rows| rows % u64::from(height));
+        }
+    }
+    let zero = emit.b.index(0);
+    let columns = emit.b.begin_loop(zero, block.counts[1], i64::from(nr), &[]);
+    let group = emit.b.index(i64::from(nr));
+    let group = emit.b.index_op(IndexOp::Div, columns.variable, group);
+    let right = emit
+        .b
+        .element(block.right.ptr, group, 4 * block.right.group_step);
+    let sums = emit.b.element(block.sums, columns.variable, 4);
+    let mut low = zero;
+    for (level, height) in heights.iter().enumerate() {
+        let end = if level + 1 == heights.len() {
+            block.counts[0]
+        } else {
+            let step = emit.b.index(i64::from(*height));
+            let rest = emit.b.index_op(IndexOp::Sub, block.counts[0], low);
+            let count = emit.b.index_op(IndexOp::Div, rest, step);
+            let whole = emit.b.index_op(IndexOp::Mul, count, step);
+            emit.b.add(low, whole)
+        };
+        let rows = emit.b.begin_loop(low, end, i64::from(*height), &[]);
+        let left = emit
+            .b
+            .element(block.left.ptr, rows.variable, 4 * block.left.step);
+        let sums = emit.b.element(sums, rows.variable, 4 * block.width as i64);
+        registers(emit, block, *height, [left, right, sums]);
+        emit.b.end_loop(rows, &[]);
+        low = end;
+    }
+    emit.b.end_loop(columns, &[]);
+}
+
+/// One block of `height` × NR results.
+fn registers(
+    emit: &mut Emit<'_>,
+    block: &Block<'_>,
+    height: u32,
+    [left, right, sums]: [ValueId; 3],
+) {
+    let lanes = emit.machine.lanes;
+    let register = i64::from(4 * lanes);
+    let columns = [0, register];
+    let places: Vec<i64> = (0..i64::from(height))
+        .flat_map(|row| columns.map(|column| row * 4 * block.width as i64 + column))
+        .collect();
+    let mut values: Vec<ValueId> = places
+        .iter()
+        .map(|place| emit.b.load(sums, *place, DType::F32, lanes))
+        .collect();
+    let pairs = block.left.pairs;
+    let (zero, one, two) = (emit.b.index(0), emit.b.index(1), emit.b.index(2));
+    // Words along k, two at a time, then the last of an odd number.
+    let words = if pairs {
+        let up = emit.b.add(block.counts[2], one);
+        emit.b.index_op(IndexOp::Div, up, two)
+    } else {
+        block.counts[2]
+    };
+    let half = emit.b.index_op(IndexOp::Div, words, two);
+    let whole = emit.b.index_op(IndexOp::Mul, half, two);
+    let order = if block.odd_first && !pairs {
+        [1, 0]
+    } else {
+        [0, 1]
+    };
+    for (low, high, steps) in [(zero, whole, &order[..]), (whole, words, &[0][..])] {
+        let open = emit.b.begin_loop(low, high, steps.len() as i64, &values);
+        let mut inside = open.inside.clone();
+        let left = emit.b.element(left, open.variable, 4 * block.left.k_step);
+        let right = emit.b.element(right, open.variable, 4 * block.right.k_step);
+        for step in steps {
+            let dtype = if pairs { DType::I32 } else { DType::F32 };
+            let from = 4 * block.right.k_step * step;
+            let right = columns.map(|column| emit.b.load(right, from + column, dtype, lanes));
+            for row in 0..height as usize {
+                let from = 4 * (block.left.k_step * step + block.left.step * row as i64);
+                let scalar = emit.b.load(left, from, dtype, 1);
+                let splat = emit.b.op(Operation::Splat(scalar, lanes));
+                for (column, right) in right.iter().enumerate() {
+                    let sum = &mut inside[2 * row + column];
+                    *sum = match pairs {
+                        true => emit.b.op(Operation::DotPairs(*sum, splat, *right)),
+                        false => emit.b.fma(splat, *right, *sum),
+                    };
+                }
+            }
+        }
+        values = emit.b.end_loop(open, &inside);
+    }
+    for (place, value) in places.iter().zip(values) {
+        emit.b.store(sums, *place, value, DType::F32);
+    }
+}

@@ -1,0 +1,548 @@
+//! Maps, reductions and scatters: each parallel point, or register of points, on its own.
+//!
+//! One axis is the vector axis. If it is parallel, a register holds neighbouring points and
+//! every fold is sequential in its lane (column sums, pointwise maps, scatters). If not, points
+//! are taken one by one and each stage walks its own axis in registers (norms, softmax rows).
+//! The order of every sum depends on sizes and lanes only, never on tiles.
+
+use super::emit::{Emit, Tile};
+use super::grid;
+use super::{Lowered, Machine};
+use crate::kernel::{
+    Address, AxisId, BufferId, Expr, ExprId, Guard, Kernel, Monoid, Stage, StageId, StageKind,
+};
+use crate::loops::{FloatBinary, Operation, ValueId};
+
+/// Choices of this strategy.
+struct Plan {
+    /// The vector axis if it is parallel.
+    shared: Option<AxisId>,
+    /// Lanes taken at once in maps and folds.
+    widest: u32,
+    /// Parallel axes, outermost first.
+    parallel: Vec<AxisId>,
+}
+
+/// Lowers a kernel of maps, reductions and scatters.
+pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
+    let mut emit = Emit::new(kernel, machine)?;
+    let plan = plan(&emit)?;
+    let unit = kernel
+        .stages
+        .iter()
+        .map(|stage| {
+            let own = stage
+                .domain
+                .iter()
+                .filter(|axis| !plan.parallel.contains(axis));
+            own.map(|axis| grid::typical(kernel, *axis))
+                .product::<u64>()
+        })
+        .sum::<u64>();
+    let vector = plan.shared.map(|axis| (axis, u64::from(plan.widest)));
+    let tiles = grid::choose(kernel, &plan.parallel, unit, vector);
+    emit.each_tile(&tiles, |emit, ranges| {
+        let ranges: Vec<(AxisId, [ValueId; 2])> = tiles
+            .iter()
+            .zip(ranges)
+            .map(|((axis, _), range)| (*axis, *range))
+            .collect();
+        points(emit, &plan, &ranges)
+    })?;
+    let schedule = format!(
+        "rows lanes {} widest {} vector {:?}",
+        machine.lanes,
+        plan.widest,
+        plan.shared.map(|axis| axis.0)
+    );
+    Ok(Lowered {
+        function: emit.b.finish(format!("k{}", kernel.hash())),
+        tiles,
+        schedule,
+    })
+}
+
+fn plan(emit: &Emit<'_>) -> Result<Plan, String> {
+    let kernel = emit.kernel;
+    let is_parallel = |axis: &AxisId| kernel.axis_of(*axis).parallel;
+    let Some(main) = kernel
+        .stages
+        .iter()
+        .enumerate()
+        .max_by_key(|(number, stage)| (stage.domain.len(), usize::MAX - number))
+        .map(|(_, stage)| stage)
+    else {
+        return Err("no stages".to_owned());
+    };
+    let mut parallel: Vec<AxisId> = main.domain.iter().copied().filter(is_parallel).collect();
+    for stage in &kernel.stages {
+        for axis in stage.domain.iter().filter(|axis| is_parallel(axis)) {
+            if !parallel.contains(axis) {
+                parallel.push(*axis);
+            }
+        }
+    }
+    for stage in &kernel.stages {
+        let writes = matches!(
+            stage.kind,
+            StageKind::Map { .. } | StageKind::Scatter { .. }
+        );
+        if let Some(axis) = parallel.iter().find(|axis| !stage.domain.contains(axis))
+            && writes
+            && emit.fixed(*axis) != Some(1)
+        {
+            return Err(format!(
+                "a stage stores without parallel axis {}, so tiles would store the same element",
+                axis.0
+            ));
+        }
+    }
+    let shared = best_axis(emit, main, &main.domain).filter(is_parallel);
+    let folds = kernel.stages.iter().any(|stage| !stage.reduced.is_empty());
+    let lanes = emit.machine.lanes;
+    let widest = match (folds, emit.machine.registers) {
+        (true, _) => 4 * lanes,
+        (false, 32..) => 2 * lanes,
+        (false, _) => lanes,
+    };
+    Ok(Plan {
+        shared,
+        widest,
+        parallel,
+    })
+}
+
+/// The candidate along which most memory is contiguous; the last of equals.
+fn best_axis(emit: &Emit<'_>, stage: &Stage, candidates: &[AxisId]) -> Option<AxisId> {
+    candidates
+        .iter()
+        .enumerate()
+        .max_by_key(|(position, axis)| (score(emit, stage, **axis), *position))
+        .map(|(_, axis)| *axis)
+}
+
+fn score(emit: &Emit<'_>, stage: &Stage, axis: AxisId) -> i64 {
+    let mut score = 0;
+    let mut count = |address: &Address, guards: &[Guard], weight: i64| {
+        score += match emit.stride_along(address, guards, axis) {
+            Some(0) => 0,
+            Some(1) => 2 * weight,
+            _ => -4 * weight,
+        };
+    };
+    let mut roots = Vec::new();
+    match &stage.kind {
+        StageKind::Map { stores } => {
+            for store in stores {
+                count(&store.address, &[], 1);
+                roots.push(store.value);
+            }
+        }
+        StageKind::Reduce { value, .. } => roots.push(*value),
+        StageKind::Scatter { address, value, .. } => {
+            count(address, &[], 2);
+            roots.push(*value);
+        }
+        StageKind::Contract { .. } | StageKind::SoftmaxContract { .. } => {}
+    }
+    for (address, guards) in loads(emit.kernel, &roots) {
+        count(address, guards, 1);
+    }
+    match emit.fixed(axis) {
+        Some(size) if size < u64::from(emit.machine.lanes) => score - 16,
+        _ => score,
+    }
+}
+
+/// Addresses that expressions read in their own stage.
+pub(super) fn loads<'k>(kernel: &'k Kernel, roots: &[ExprId]) -> Vec<(&'k Address, &'k [Guard])> {
+    let mut seen = Vec::new();
+    let mut waiting = roots.to_vec();
+    let mut found = Vec::new();
+    while let Some(expr) = waiting.pop() {
+        if seen.contains(&expr) {
+            continue;
+        }
+        seen.push(expr);
+        match kernel.expr_of(expr) {
+            Expr::Load {
+                address, guards, ..
+            } => found.push((address, guards.as_slice())),
+            Expr::Unary(_, x) | Expr::Round(x) => waiting.push(*x),
+            Expr::Binary(_, a, b) => waiting.extend([*a, *b]),
+            Expr::SelectEqual {
+                a,
+                b,
+                then,
+                otherwise,
+            } => waiting.extend([*a, *b, *then, *otherwise]),
+            Expr::Const(_) | Expr::Index(_) | Expr::Tile { .. } => {}
+        }
+    }
+    found
+}
+
+/// Loops over the parallel axes of a tile, the shared vector axis innermost.
+fn points(
+    emit: &mut Emit<'_>,
+    plan: &Plan,
+    ranges: &[(AxisId, [ValueId; 2])],
+) -> Result<(), String> {
+    let outer: Vec<_> = ranges
+        .iter()
+        .filter(|(axis, _)| Some(*axis) != plan.shared)
+        .copied()
+        .collect();
+    outer_points(emit, plan, &outer, ranges)
+}
+
+fn outer_points(
+    emit: &mut Emit<'_>,
+    plan: &Plan,
+    outer: &[(AxisId, [ValueId; 2])],
+    ranges: &[(AxisId, [ValueId; 2])],
+) -> Result<(), String> {
+    if let Some(((axis, range), rest)) = outer.split_first() {
+        return emit.each(*axis, *range, |emit| outer_points(emit, plan, rest, ranges));
+    }
+    let count = emit.kernel.stages.len();
+    let Some(shared) = plan.shared else {
+        return stages(emit, plan, 0..count);
+    };
+    let range = ranges
+        .iter()
+        .find(|(axis, _)| *axis == shared)
+        .map(|(_, range)| *range)
+        .ok_or("the vector axis is not tiled")?;
+    // Stages before the first one along the vector axis are done once.
+    let first = emit
+        .kernel
+        .stages
+        .iter()
+        .position(|stage| stage.domain.contains(&shared))
+        .unwrap_or(count);
+    stages(emit, plan, 0..first)?;
+    let inner: Vec<AxisId> = (0..emit.kernel.axes.len() as u32)
+        .map(AxisId)
+        .filter(|axis| emit.axis[axis.0 as usize].is_none())
+        .collect();
+    let known = emit.cache.len();
+    for root in first..count {
+        for expr in roots(&emit.kernel.stages[root]) {
+            emit.hoist(expr, &inner)?;
+        }
+    }
+    let widths = emit.widths(shared, plan.widest);
+    emit.levels(shared, range, &widths, &[], &mut |emit, _, _| {
+        let results = emit.tiles.len();
+        stages(emit, plan, first..count)?;
+        emit.tiles.truncate(results);
+        Ok(Vec::new())
+    })?;
+    emit.cache.truncate(known);
+    Ok(())
+}
+
+/// Expressions that a stage evaluates at its points.
+fn roots(stage: &Stage) -> Vec<ExprId> {
+    match &stage.kind {
+        StageKind::Map { stores } => stores.iter().map(|store| store.value).collect(),
+        StageKind::Reduce { value, .. } | StageKind::Scatter { value, .. } => vec![*value],
+        StageKind::Contract { .. } | StageKind::SoftmaxContract { .. } => Vec::new(),
+    }
+}
+
+/// Emits stages at bound parallel axes.
+fn stages(emit: &mut Emit<'_>, plan: &Plan, range: std::ops::Range<usize>) -> Result<(), String> {
+    let kernel = emit.kernel;
+    for number in range {
+        let stage = &kernel.stages[number];
+        let known = emit.cache.len();
+        let own: Vec<AxisId> = stage
+            .domain
+            .iter()
+            .copied()
+            .filter(|axis| !plan.parallel.contains(axis))
+            .collect();
+        let vector = match plan.shared {
+            Some(_) => None,
+            None => best_axis(emit, stage, &own).filter(|axis| emit.fixed(*axis) != Some(1)),
+        };
+        match &stage.kind {
+            StageKind::Map { stores } => {
+                let values: Vec<ExprId> = stores.iter().map(|store| store.value).collect();
+                walk(emit, plan, &own, vector, &values, &mut |emit| {
+                    emit.stores(stores)
+                })?;
+            }
+            StageKind::Reduce { monoid, value } => {
+                let id = StageId(number as u32);
+                reduce(emit, plan, (id, stage), &own, vector, (*monoid, *value))?;
+            }
+            StageKind::Scatter {
+                buffer,
+                address,
+                value,
+            } => {
+                // In order of the folded axes.
+                let mut order = stage.reduced.clone();
+                order.extend(own.iter().filter(|axis| !stage.reduced.contains(axis)));
+                let vector = vector.filter(|axis| !stage.reduced.contains(axis));
+                walk(emit, plan, &order, vector, &[*value], &mut |emit| {
+                    scatter(emit, *buffer, address, *value)
+                })?;
+            }
+            StageKind::Contract { .. } | StageKind::SoftmaxContract { .. } => {
+                return Err("a contraction among row stages".to_owned());
+            }
+        }
+        emit.cache.truncate(known);
+    }
+    Ok(())
+}
+
+/// Loops over axes, the vector axis innermost, with what is invariant computed before.
+fn walk(
+    emit: &mut Emit<'_>,
+    plan: &Plan,
+    axes: &[AxisId],
+    vector: Option<AxisId>,
+    values: &[ExprId],
+    body: &mut dyn FnMut(&mut Emit<'_>) -> Result<(), String>,
+) -> Result<(), String> {
+    let outer: Vec<AxisId> = axes
+        .iter()
+        .copied()
+        .filter(|axis| Some(*axis) != vector)
+        .collect();
+    walk_outer(emit, plan, &outer, vector, values, body)
+}
+
+fn walk_outer(
+    emit: &mut Emit<'_>,
+    plan: &Plan,
+    outer: &[AxisId],
+    vector: Option<AxisId>,
+    values: &[ExprId],
+    body: &mut dyn FnMut(&mut Emit<'_>) -> Result<(), String>,
+) -> Result<(), String> {
+    let inner: Vec<AxisId> = outer.iter().copied().chain(vector).collect();
+    if inner.is_empty() {
+        return body(emit);
+    }
+    let known = emit.cache.len();
+    for value in values {
+        emit.hoist(*value, &inner)?;
+    }
+    let zero = emit.b.index(0);
+    if let Some((axis, rest)) = outer.split_first() {
+        let size = emit.size(*axis);
+        emit.each(*axis, [zero, size], |emit| {
+            walk_outer(emit, plan, rest, vector, values, body)
+        })?;
+    } else if let Some(axis) = vector {
+        let size = emit.size(axis);
+        let widths = emit.widths(axis, plan.widest);
+        emit.levels(axis, [zero, size], &widths, &[], &mut |emit, _, _| {
+            body(emit)?;
+            Ok(Vec::new())
+        })?;
+    }
+    emit.cache.truncate(known);
+    Ok(())
+}
+
+/// Adds to a row chosen by an index.
+fn scatter(
+    emit: &mut Emit<'_>,
+    buffer: BufferId,
+    address: &Address,
+    value: ExprId,
+) -> Result<(), String> {
+    let dtype = emit.kernel.buffers[buffer.0 as usize].dtype;
+    let contiguous = emit
+        .vector
+        .is_none_or(|(axis, _)| emit.stride_along(address, &[], axis) == Some(1));
+    if !contiguous {
+        return Err("a scatter whose rows are not contiguous along the vector axis".to_owned());
+    }
+    let lanes = emit.vector.map_or(1, |(_, lanes)| lanes);
+    let place = emit.place(buffer, address, &[])?;
+    let known = emit.cache.len();
+    if place.exists.is_some() {
+        emit.b.begin_if();
+    }
+    let value = emit.float_at(value, lanes)?;
+    let old = emit.b.load(place.ptr, place.offset, dtype, lanes);
+    let new = emit.b.binary(FloatBinary::Add, old, value);
+    emit.b.store(place.ptr, place.offset, new, dtype);
+    emit.cache.truncate(known);
+    if let Some(exists) = place.exists {
+        emit.b.end_if(exists);
+    }
+    Ok(())
+}
+
+fn reduce(
+    emit: &mut Emit<'_>,
+    plan: &Plan,
+    (id, stage): (StageId, &Stage),
+    own: &[AxisId],
+    vector: Option<AxisId>,
+    (monoid, value): (Monoid, ExprId),
+) -> Result<(), String> {
+    let (folded, kept): (Vec<AxisId>, Vec<AxisId>) =
+        own.iter().partition(|axis| stage.reduced.contains(axis));
+    let along = vector.filter(|axis| folded.contains(axis));
+    let across = vector.filter(|axis| kept.contains(axis));
+    if kept.is_empty() {
+        let result = fold(emit, plan, &folded, along, (monoid, value))?;
+        emit.tiles.push((id, 0, Tile::Register(result)));
+        return Ok(());
+    }
+    // A tile with axes of its own lives in scratch, the last axis contiguous.
+    let block = match plan.shared {
+        Some(shared) if stage.domain.contains(&shared) => i64::from(plan.widest),
+        _ => 1,
+    };
+    let mut strides = Vec::new();
+    let mut elements = block;
+    let contiguous = across.into_iter();
+    let rest = kept
+        .iter()
+        .rev()
+        .copied()
+        .filter(|axis| Some(*axis) != across);
+    for axis in contiguous.chain(rest) {
+        let size = emit
+            .fixed(axis)
+            .ok_or("a tile spans an axis whose size is known only at run time")?;
+        strides.push((axis, elements));
+        elements = elements
+            .checked_mul(size as i64)
+            .ok_or("a tile is too large")?;
+    }
+    let offset = emit.b.reserve_scratch(4 * elements as u64);
+    let ptr = emit.scratch_at(offset);
+    walk(emit, plan, &kept, across, &[], &mut |emit| {
+        let result = fold(emit, plan, &folded, along, (monoid, value))?;
+        let to = emit.tile_address(ptr, &strides)?;
+        let lanes = emit.vector.map_or(1, |(_, lanes)| lanes);
+        let result = emit.widened(
+            result,
+            if block > 1 || across.is_some() {
+                lanes
+            } else {
+                1
+            },
+        )?;
+        emit.b.store(to, 0, result, mm1_package::DType::F32);
+        Ok(())
+    })?;
+    emit.tiles.push((
+        id,
+        0,
+        Tile::Scratch {
+            ptr,
+            strides,
+            registers: block > 1,
+        },
+    ));
+    Ok(())
+}
+
+/// Folds an expression over axes; `along` is walked in registers whose lanes are folded last.
+fn fold(
+    emit: &mut Emit<'_>,
+    plan: &Plan,
+    folded: &[AxisId],
+    along: Option<AxisId>,
+    (monoid, value): (Monoid, ExprId),
+) -> Result<ValueId, String> {
+    let outer: Vec<AxisId> = folded
+        .iter()
+        .copied()
+        .filter(|axis| Some(*axis) != along)
+        .collect();
+    let start = match monoid {
+        Monoid::Sum => 0.0,
+        Monoid::Max => f32::NEG_INFINITY,
+    };
+    let widths = match along {
+        Some(axis) => emit.widths(axis, plan.widest),
+        None => {
+            let depends = |(axis, _): &(AxisId, u32)| emit.depends_on(value, *axis);
+            vec![emit.vector.filter(depends).map_or(1, |(_, lanes)| lanes)]
+        }
+    };
+    let sums: Vec<ValueId> = widths
+        .iter()
+        .map(|lanes| emit.b.float(start, *lanes))
+        .collect();
+    let known = emit.cache.len();
+    let sums = fold_outer(emit, &outer, along, &widths, (monoid, value), sums)?;
+    emit.cache.truncate(known);
+    if along.is_none() {
+        return Ok(sums[0]);
+    }
+    let mut total = None;
+    for sum in sums {
+        let lane = emit.b.op(match monoid {
+            Monoid::Sum => Operation::SumLanes(sum),
+            Monoid::Max => Operation::MaxLanes(sum),
+        });
+        total = Some(match total {
+            None => lane,
+            Some(before) => combine(emit, monoid, before, lane),
+        });
+    }
+    total.ok_or_else(|| "a fold over no widths".to_owned())
+}
+
+fn combine(emit: &mut Emit<'_>, monoid: Monoid, a: ValueId, b: ValueId) -> ValueId {
+    match monoid {
+        Monoid::Sum => emit.b.binary(FloatBinary::Add, a, b),
+        Monoid::Max => emit.b.binary(FloatBinary::Max, a, b),
+    }
+}
+
+fn fold_outer(
+    emit: &mut Emit<'_>,
+    outer: &[AxisId],
+    along: Option<AxisId>,
+    widths: &[u32],
+    (monoid, value): (Monoid, ExprId),
+    sums: Vec<ValueId>,
+) -> Result<Vec<ValueId>, String> {
+    let term = |emit: &mut Emit<'_>, sum: ValueId| match monoid {
+        Monoid::Sum => emit.add_term(sum, value),
+        Monoid::Max => {
+            let lanes = emit.b.lanes(sum);
+            let value = emit.float_at(value, lanes)?;
+            Ok(combine(emit, Monoid::Max, value, sum))
+        }
+    };
+    let inner: Vec<AxisId> = outer.iter().copied().chain(along).collect();
+    if inner.is_empty() {
+        return Ok(vec![term(emit, sums[0])?]);
+    }
+    emit.hoist(value, &inner)?;
+    let zero = emit.b.index(0);
+    if let Some((axis, rest)) = outer.split_first() {
+        let size = emit.size(*axis);
+        return emit.fold(*axis, [zero, size], 1, &sums, |emit, inside| {
+            fold_outer(emit, rest, along, widths, (monoid, value), inside.to_vec())
+        });
+    }
+    let Some(axis) = along else { return Ok(sums) };
+    let size = emit.size(axis);
+    let inits: Vec<Vec<ValueId>> = sums.iter().map(|sum| vec![*sum]).collect();
+    let results = emit.levels(
+        axis,
+        [zero, size],
+        widths,
+        &inits,
+        &mut |emit, _, inside| Ok(vec![term(emit, inside[0])?]),
+    )?;
+    Ok(results.into_iter().flatten().collect())
+}

@@ -1,0 +1,369 @@
+//! The key table: every key of a graph file with its type, unit, range, default and meaning.
+//!
+//! Validation, defaults, `mm1c resolve`, the schema and the reference page all come from here.
+//! A `*` in a path stands for a name that the file chooses.
+
+use crate::component::Argument;
+use crate::resolved::Resolved;
+
+/// What a key holds.
+#[derive(Clone, Copy, Debug)]
+pub enum KeyKind {
+    /// An integer in `min..=max`.
+    Int {
+        /// Least value.
+        min: i64,
+        /// Greatest value.
+        max: i64,
+    },
+    /// A float in `min..=max`; an integer is converted.
+    Float {
+        /// Least value.
+        min: f64,
+        /// Greatest value.
+        max: f64,
+    },
+    /// A float in `min..=max` or one name.
+    FloatOr {
+        /// Least value.
+        min: f64,
+        /// Greatest value.
+        max: f64,
+        /// The name.
+        name: &'static str,
+    },
+    /// `true` or `false`.
+    Bool,
+    /// Any string.
+    Text,
+    /// A string of letters, digits, `-`, `_`, `.` and `/`.
+    Name,
+    /// A path of data: relative to the file that writes it, or to the working directory in `--set`.
+    Path {
+        /// Words that are no path.
+        words: &'static [&'static str],
+    },
+    /// One of these names.
+    Choice(&'static [&'static str]),
+    /// One of these names, or the path of a component file ending in `.toml`.
+    ChoiceOrFile(&'static [&'static str]),
+    /// A preset of `models/presets/SECTION.toml`.
+    Preset(&'static str),
+    /// An array of strings.
+    Texts,
+    /// Three floats, each in `min..=max`.
+    Triple {
+        /// Least value.
+        min: f64,
+        /// Greatest value.
+        max: f64,
+    },
+}
+
+/// What holds where nobody gives the key.
+#[derive(Clone, Copy, Debug)]
+pub enum KeyDefault {
+    /// An error.
+    Required,
+    /// Nothing: the key is optional.
+    Absent,
+    /// This integer.
+    Int(i64),
+    /// This float.
+    Float(f64),
+    /// This boolean.
+    Bool(bool),
+    /// This string.
+    Text(&'static str),
+    /// An empty array of strings.
+    NoTexts,
+    /// These three floats.
+    Triple([f64; 3]),
+    /// A function of keys above this one, described in words.
+    Computed(&'static str, fn(&Resolved) -> Option<Argument>),
+}
+
+/// The key exists only where another key of the same table has one of these values.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// Last segment of the other key.
+    pub tag: &'static str,
+    /// Its values.
+    pub values: &'static [&'static str],
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Dotted path.
+    pub path: &'static str,
+    /// Type and range.
+    pub kind: KeyKind,
+    /// Unit, empty where there is none.
+    pub unit: &'static str,
+    /// Default.
+    pub default: KeyDefault,
+    /// Restriction to a kind.
+    pub when: Option<When>,
+    /// Meaning, one line.
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// Whether the row describes the key at `path`.
+    pub fn matches(&self, path: &[&str]) -> bool {
+        let mut segments = self.path.split('.');
+        path.iter().all(|part| {
+            segments
+                .next()
+                .is_some_and(|segment| segment == "*" || segment == *part)
+        }) && segments.next().is_none()
+    }
+
+    /// The segment after `prefix`, if the row lies below it.
+    pub fn below(&self, prefix: &[&str]) -> Option<&'static str> {
+        let mut segments = self.path.split('.');
+        let inside = prefix.iter().all(|part| {
+            segments
+                .next()
+                .is_some_and(|segment| segment == "*" || segment == *part)
+        });
+        if inside { segments.next() } else { None }
+    }
+
+    /// The last segment.
+    pub fn leaf(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// The type in words.
+    pub fn type_text(&self) -> String {
+        match self.kind {
+            KeyKind::Int { min, max } => format!("an integer from {min} to {max}"),
+            KeyKind::Float { min, max } => {
+                format!("a number from {} to {}", Bound(min), Bound(max))
+            }
+            KeyKind::FloatOr { min, max, name } => {
+                format!(
+                    "a number from {} to {} or `\"{name}\"`",
+                    Bound(min),
+                    Bound(max)
+                )
+            }
+            KeyKind::Bool => "`true` or `false`".to_string(),
+            KeyKind::Text => "a string".to_string(),
+            KeyKind::Name => "a name".to_string(),
+            KeyKind::Path { .. } => "a path".to_string(),
+            KeyKind::Choice(names) => format!(
+                "one of {}",
+                crate::nearest::quoted_list(names.iter().copied())
+            ),
+            KeyKind::ChoiceOrFile(names) => format!(
+                "one of {}, or the path of a component file",
+                crate::nearest::quoted_list(names.iter().copied())
+            ),
+            KeyKind::Preset(_) => "the name of a preset".to_string(),
+            KeyKind::Texts => "an array of strings".to_string(),
+            KeyKind::Triple { min, max } => {
+                format!(
+                    "an array of three numbers from {} to {}",
+                    Bound(min),
+                    Bound(max)
+                )
+            }
+        }
+    }
+}
+
+/// Prints a bound shortly.
+struct Bound(f64);
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 != 0.0 && !(1e-3..1e6).contains(&self.0.abs()) {
+            write!(formatter, "{:e}", self.0)
+        } else {
+            write!(formatter, "{}", self.0)
+        }
+    }
+}
+
+/// The row of the key at `path`.
+pub fn find(path: &[&str]) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.matches(path))
+}
+
+const fn row(path: &'static str, kind: KeyKind, default: KeyDefault, doc: &'static str) -> Key {
+    Key {
+        path,
+        kind,
+        unit: "",
+        default,
+        when: None,
+        doc,
+    }
+}
+
+impl Key {
+    const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    const fn when(mut self, tag: &'static str, values: &'static [&'static str]) -> Self {
+        self.when = Some(When { tag, values });
+        self
+    }
+}
+
+use KeyDefault as D;
+use KeyKind as K;
+
+const ACTIVATIONS: &[&str] = &["gelu", "gelu-tanh", "quick-gelu", "silu", "relu"];
+const NORMS: &[&str] = &["layer-norm", "rms-norm"];
+const WIDTH: KeyKind = K::Int {
+    min: 1,
+    max: 1 << 17,
+};
+const COUNT: KeyKind = K::Int { min: 1, max: 4096 };
+const STEPS: KeyKind = K::Int {
+    min: 0,
+    max: 1_000_000_000,
+};
+const EPSILON: KeyKind = K::Float {
+    min: 1e-12,
+    max: 0.1,
+};
+const SHARE: KeyKind = K::Float { min: 0.0, max: 1.0 };
+const SOURCES_ON_DISK: &[&str] = &["image-folder", "webdataset"];
+
+/// Every key, section by section; a computed default reads keys above its row only.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    row("name", K::Name, D::Required, "Name of the model; names the run directory."),
+
+    row("encoder.arch", K::ChoiceOrFile(&["vit"]), D::Text("vit"), "Architecture of the image encoder."),
+    row("encoder.variant", K::Preset("encoder"), D::Absent, "Preset that fills sizes and architecture of the encoder."),
+    row("encoder.resolution", K::Int { min: 1, max: 8192 }, D::Required, "Side of the square input.").unit("pixels"),
+    row("encoder.patch", K::Int { min: 1, max: 1024 }, D::Required, "Side of a patch; divides the resolution.").unit("pixels"),
+    row("encoder.width", WIDTH, D::Required, "Width of the residual stream.").unit("features"),
+    row("encoder.depth", COUNT, D::Required, "Number of blocks."),
+    row("encoder.heads", COUNT, D::Required, "Attention heads; they divide the width."),
+    row("encoder.mlp_width", WIDTH, D::Computed("4 x width", |keys| int(4 * keys.int("encoder.width")?)), "Hidden width of the MLP.").unit("features"),
+    row("encoder.activation", K::Choice(ACTIVATIONS), D::Required, "Activation of the MLP; it belongs to the pre-trained weights, not to the architecture."),
+    row("encoder.norm", K::Choice(NORMS), D::Text("layer-norm"), "Kind of norm."),
+    row("encoder.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the encoder."),
+    row("encoder.patch_bias", K::Bool, D::Bool(false), "Whether the patch embedding has a bias."),
+    row("encoder.class_token", K::Bool, D::Bool(true), "Whether a learned token precedes the patches."),
+    row("encoder.pre_norm", K::Bool, D::Bool(true), "Whether a norm precedes the first block."),
+    row("encoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
+    row("encoder.features.block", K::Int { min: -4096, max: 4095 }, D::Int(-1), "Block whose output is used; -1 is the last. Later blocks do not run."),
+    row("encoder.features.class_token", K::Choice(&["drop"]), D::Text("drop"), "What becomes of the class token."),
+    row("encoder.features.final_norm", K::Bool, D::Required, "Whether the encoder's final norm applies to the features."),
+
+    row("image.fit", K::Choice(&["squash", "crop", "pad"]), D::Text("squash"), "How a picture becomes square: stretched, cut in the centre after resizing the short side, or padded with the mean."),
+    row("image.filter", K::Choice(&["bicubic", "bilinear", "nearest"]), D::Text("bicubic"), "Interpolation; antialiased when shrinking."),
+    row("image.mean", K::Triple { min: 0.0, max: 1.0 }, D::Triple([0.481_454_66, 0.457_827_5, 0.408_210_73]), "Mean of red, green and blue on a scale of 0 to 1."),
+    row("image.std", K::Triple { min: 1e-6, max: 10.0 }, D::Triple([0.268_629_54, 0.261_302_58, 0.275_777_11]), "Standard deviation of red, green and blue."),
+
+    row("decoder.arch", K::ChoiceOrFile(&["decoder"]), D::Text("decoder"), "Architecture of the decoder."),
+    row("decoder.variant", K::Preset("decoder"), D::Absent, "Preset that fills sizes and architecture of the decoder."),
+    row("decoder.width", WIDTH, D::Required, "Width of the residual stream.").unit("features"),
+    row("decoder.depth", COUNT, D::Required, "Number of blocks."),
+    row("decoder.heads", COUNT, D::Required, "Query heads."),
+    row("decoder.kv_heads", COUNT, D::Computed("heads", |keys| int(keys.int("decoder.heads")?)), "Key/value heads; they divide the query heads."),
+    row("decoder.head_width", K::Int { min: 1, max: 4096 }, D::Computed("width / heads", |keys| {
+        let (width, heads) = (keys.int("decoder.width")?, keys.int("decoder.heads")?);
+        if width % heads == 0 { int(width / heads) } else { None }
+    }), "Width of a head.").unit("features"),
+    row("decoder.mlp", K::Choice(&["swiglu", "gelu-mlp"]), D::Text("swiglu"), "Kind of MLP: gated, or two layers."),
+    row("decoder.mlp_width", WIDTH, D::Required, "Hidden width of the MLP (of each half of a gated one).").unit("features"),
+    row("decoder.activation", K::Choice(ACTIVATIONS), D::Computed("silu in a gated MLP, gelu otherwise", |keys| {
+        Some(Argument::Text(if keys.text("decoder.mlp")? == "swiglu" { "silu" } else { "gelu" }.to_string()))
+    }), "Activation of the MLP."),
+    row("decoder.bias", K::Bool, D::Bool(false), "Whether linear layers of the blocks have biases."),
+    row("decoder.norm", K::Choice(NORMS), D::Text("rms-norm"), "Kind of norm."),
+    row("decoder.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the decoder."),
+    row("decoder.position", K::Choice(&["rotary", "learned"]), D::Text("rotary"), "How positions enter."),
+    row("decoder.rotary_base", K::Float { min: 1.0, max: 1e12 }, D::Float(10_000.0), "Base of the rotary angles.").when("position", &["rotary"]),
+    row("decoder.vocabulary", K::Int { min: 2, max: 4_000_000 }, D::Required, "Rows of the embedding table.").unit("tokens"),
+    row("decoder.max_sequence_length", K::Int { min: 2, max: 1 << 20 }, D::Required, "Longest sequence, image tokens included.").unit("tokens"),
+    row("decoder.tied_head", K::Bool, D::Bool(false), "Whether the output head is the embedding table."),
+    row("decoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
+
+    row("connector.kind", K::ChoiceOrFile(&["avg-pool", "attention-pool", "c-abstractor", "mlp"]), D::Required, "What turns image features into tokens."),
+    row("connector.image_tokens", K::Int { min: 1, max: 65_536 }, D::Required, "Tokens per image.").unit("tokens"),
+    row("connector.heads", COUNT, D::Computed("one per 64 features of the encoder", |keys| int((keys.int("encoder.width")? / 64).max(1))), "Heads of the attention pool; they divide the encoder's width.").when("kind", &["attention-pool"]),
+    row("connector.hidden", WIDTH, D::Computed("1024 for c-abstractor, the decoder's width for mlp", |keys| {
+        if keys.text("connector.kind")? == "mlp" { int(keys.int("decoder.width")?) } else { int(1024) }
+    }), "Hidden width.").unit("features").when("kind", &["c-abstractor", "mlp"]),
+    row("connector.depth", K::Int { min: 1, max: 64 }, D::Int(3), "Bottlenecks before and after the pooling.").when("kind", &["c-abstractor"]),
+    row("connector.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the connector.").when("kind", &["attention-pool", "c-abstractor"]),
+    row("connector.activation", K::Choice(ACTIVATIONS), D::Text("gelu"), "Activation between the layers.").when("kind", &["mlp"]),
+
+    row("data.tokenizer", K::Path { words: &["builtin"] }, D::Text("builtin"), "A `tokenizer.json`, or `builtin`: trained on the sources and kept beside the run."),
+    row("data.mixture_unit", K::Choice(&["sequence", "example", "token"]), D::Text("sequence"), "What the weights of the sources count."),
+    row("data.max_images", K::Int { min: 0, max: 1024 }, D::Computed("1, or 0 without an encoder", |keys| int(i64::from(keys.has_vision()))), "Most images in one sequence.").unit("images"),
+    row("data.bad_sample_budget", SHARE, D::Float(0.01), "Share of samples that may be unreadable before a run stops."),
+    row("data.shuffle_seed", K::Int { min: 0, max: i64::MAX }, D::Int(0), "Seed of the order of examples."),
+    row("data.sources.*.kind", K::Choice(&["scenes", "image-folder", "webdataset"]), D::Required, "Where the examples come from: the built-in generator, a folder, or webdataset shards."),
+    row("data.sources.*.task", K::Choice(&["caption", "question", "interleaved", "text"]), D::Text("caption"), "What an example is; only the generator offers more than captions."),
+    row("data.sources.*.weight", K::Float { min: 0.0, max: 1e9 }, D::Float(1.0), "Share in the mixture; weights are normalised."),
+    row("data.sources.*.path", K::Path { words: &[] }, D::Absent, "Folder or shard pattern; usually given by `--set`.").when("kind", SOURCES_ON_DISK),
+    row("data.sources.*.evaluation_path", K::Path { words: &[] }, D::Absent, "Folder or shard pattern of the held-out part.").when("kind", SOURCES_ON_DISK),
+    row("data.sources.*.examples", K::Int { min: 1, max: 1_000_000_000 }, D::Int(10_000), "Examples per epoch.").when("kind", &["scenes"]),
+    row("data.sources.*.prompt", K::Text, D::Text(""), "Text before the caption, without loss."),
+    row("data.sources.*.classes", K::Texts, D::NoTexts, "Class words for scoring captions by the one that they contain."),
+
+    row("train.seed", K::Int { min: 0, max: i64::MAX }, D::Int(0), "Seed of the initial weights."),
+    row("train.steps", K::Int { min: 1, max: 1_000_000_000 }, D::Int(1000), "Optimizer steps."),
+    row("train.global_batch_sequences", K::Int { min: 1, max: 1 << 20 }, D::Int(8), "Sequences per optimizer step.").unit("sequences"),
+    row("train.micro_batch_sequences", K::Int { min: 1, max: 1 << 20 }, D::Computed("global_batch_sequences", |keys| int(keys.int("train.global_batch_sequences")?)), "Sequences per forward pass; divides the global batch.").unit("sequences"),
+    row("train.micro_batch_images", K::Int { min: 0, max: 1 << 24 }, D::Computed("micro_batch_sequences x data.max_images", |keys| {
+        int(keys.int("train.micro_batch_sequences")? * keys.int("data.max_images").unwrap_or_else(|| i64::from(keys.has_vision())))
+    }), "Bound on images per forward pass.").unit("images"),
+    row("train.precision", K::Choice(&["f32", "bf16"]), D::Text("f32"), "Operands of contractions; sums and master weights are f32."),
+    row("train.residual", K::Choice(&["f32", "bf16"]), D::Text("f32"), "Type of the residual stream under bf16."),
+    row("train.optimizer", K::Choice(&["adamw"]), D::Text("adamw"), "Optimizer."),
+    row("train.lr", K::FloatOr { min: 0.0, max: 10.0, name: "mm1" }, D::Float(3e-4), "Peak learning rate; `mm1` is exp(-0.4214 ln N - 0.5535) with N non-embedding decoder parameters."),
+    row("train.schedule", K::Choice(&["cosine"]), D::Text("cosine"), "Shape of the learning rate after the warm-up."),
+    row("train.warmup_steps", STEPS, D::Computed("a tenth of the steps, at most 2000", |keys| int((keys.int("train.steps")? / 10).min(2000))), "Steps of linear increase from 0."),
+    row("train.lr_floor", SHARE, D::Float(0.1), "Final learning rate as a share of the peak."),
+    row("train.beta1", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.9), "Decay of the first moment."),
+    row("train.beta2", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.95), "Decay of the second moment."),
+    row("train.epsilon", K::Float { min: 0.0, max: 1.0 }, D::Float(1e-8), "Term beside the root of the second moment."),
+    row("train.weight_decay", K::Float { min: 0.0, max: 10.0 }, D::Float(0.1), "Weight decay in the convention named next."),
+    row("train.weight_decay_convention", K::Choice(&["times-lr", "independent"]), D::Text("times-lr"), "Whether decay is multiplied by the learning rate (PyTorch) or by the schedule alone."),
+    row("train.no_decay", K::Texts, D::NoTexts, "Patterns of parameters without decay, besides vectors."),
+    row("train.clip_norm", K::Float { min: 0.0, max: 1e9 }, D::Float(1.0), "Bound on the global gradient norm; 0 for none."),
+    row("train.loss_normalization", K::Choice(&["token", "example", "sequence"]), D::Text("token"), "What the loss is a mean over."),
+    row("train.z_loss", K::Float { min: 0.0, max: 1.0 }, D::Float(0.0), "Weight of the squared log-sum-exp of the logits."),
+    row("train.freeze", K::Texts, D::NoTexts, "Patterns of parameters that do not change."),
+    row("train.init_std", K::Float { min: 0.0, max: 10.0 }, D::Float(0.02), "Standard deviation of initial weights (truncated normal)."),
+    row("train.log_every", STEPS, D::Int(10), "Steps between log lines; 0 for none."),
+    row("train.evaluate_every", STEPS, D::Int(0), "Steps between evaluations; 0 for one at the end."),
+    row("train.checkpoint_every", STEPS, D::Int(500), "Steps between checkpoints; 0 for one at the end."),
+    row("train.keep_checkpoints", K::Int { min: 1, max: 1_000_000 }, D::Int(3), "Checkpoints kept."),
+    row("train.evaluation_examples", K::Int { min: 0, max: 10_000_000 }, D::Int(100), "Held-out examples per evaluation."),
+    row("train.generate_tokens", K::Int { min: 1, max: 1 << 20 }, D::Int(32), "Longest answer.").unit("tokens"),
+    row("train.nonfinite_limit", K::Int { min: 0, max: 1_000_000 }, D::Int(10), "Skipped steps in a row before a run stops."),
+    row("train.lr_scale.*", K::Float { min: 0.0, max: 1e6 }, D::Absent, "Factor on the learning rate of the parameters that match the pattern."),
+
+    row("init.encoder", K::Text, D::Absent, "Weights that the encoder starts from: `run:DIRECTORY` or a file."),
+    row("init.connector", K::Text, D::Absent, "Weights that the connector starts from."),
+    row("init.decoder", K::Text, D::Absent, "Weights that the decoder starts from."),
+];
+
+#[allow(clippy::unnecessary_wraps, reason = "the shape of a computed default")]
+fn int(value: i64) -> Option<Argument> {
+    Some(Argument::Int(value))
+}
+
+/// Tables that are reserved: their meaning is fixed, but this version cannot build them.
+pub const RESERVED: &[(&str, &str)] = &[
+    (
+        "decoder.moe",
+        "mixtures of experts are not built yet; remove the table for a dense decoder",
+    ),
+    ("parallel", "training runs on one device; remove the table"),
+];

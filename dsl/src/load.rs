@@ -1,0 +1,45 @@
+//! From a path to a validated [`Model`].
+
+use std::path::Path;
+
+use crate::checks;
+use crate::component::Library;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::layers;
+use crate::lower;
+use crate::model::Model;
+use crate::source::{Loader, Sources};
+use crate::validate;
+
+/// Reads the graph file at `path` with its parents, lays `sets` (`a.b=value`) over it and checks everything.
+///
+/// Nothing but graph and component files is read; data and weights are not looked at.
+///
+/// # Errors
+/// Every error found, in the order of files and lines.
+pub fn load(path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
+    let mut library = Library::embedded();
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    let loader = Loader::for_file(path);
+    let mut sources: Sources = std::mem::take(&mut library.sources);
+    let merged = layers::merge(&loader, &mut sources, path, sets, &mut diagnostics);
+    library.sources = sources;
+    let fail =
+        |list: Vec<Diagnostic>, sources: Sources| Err(Diagnostics { list, sources }.sorted());
+
+    // A file that is read only in part would give errors that follow from it.
+    if !merged.complete {
+        return fail(diagnostics, library.sources);
+    }
+    let resolved = validate::validate(&merged, &loader, &mut library, &mut diagnostics);
+    checks::check(&resolved, &library.sources, &mut diagnostics);
+    if !diagnostics.is_empty() {
+        lower::check_components(&resolved, &library, &mut diagnostics);
+        return fail(diagnostics, library.sources);
+    }
+    let sources = library.sources.clone();
+    match lower::lower(resolved, library) {
+        Ok(model) => Ok(model),
+        Err(list) => fail(list, sources),
+    }
+}

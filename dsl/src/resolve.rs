@@ -1,0 +1,111 @@
+//! Printing of resolved keys: the canonical text, and the text with provenance.
+
+use std::fmt::Write as _;
+
+use indexmap::IndexMap;
+
+use crate::component::Argument;
+use crate::model::Model;
+use crate::resolved::{Origin, Resolved, join_path, segment_text, split_path};
+use crate::source::Sources;
+
+/// Keys grouped by table: table path to lines of last segment and full path, both sorted.
+fn grouped(resolved: &Resolved) -> Vec<(String, Vec<(String, String)>)> {
+    let mut tables: IndexMap<String, Vec<(String, String)>> = IndexMap::new();
+    for path in resolved.keys.keys() {
+        let segments = split_path(path);
+        let (leaf, table) = match segments.split_last() {
+            Some((leaf, table)) => (leaf.clone(), table),
+            None => continue,
+        };
+        let table = join_path(table.iter().map(String::as_str));
+        tables.entry(table).or_default().push((leaf, path.clone()));
+    }
+    for lines in tables.values_mut() {
+        lines.sort();
+    }
+    tables.sort_keys();
+    tables.into_iter().collect()
+}
+
+/// The resolved keys as TOML: tables and keys sorted, nothing else. It is itself a legal graph file.
+pub fn canonical(resolved: &Resolved) -> String {
+    print(resolved, |_| String::new())
+}
+
+/// The resolved keys as TOML with the origin of each as a comment, and the dropped keys at the end.
+pub fn with_provenance(model: &Model) -> String {
+    let sources = model.sources();
+    let mut text = print(&model.keys, |path| {
+        let Some(key) = model.keys.keys.get(path) else {
+            return String::new();
+        };
+        let mut comment = match &key.origin {
+            Origin::Default => "default".to_string(),
+            Origin::Computed(rule) => format!("default: {rule}"),
+            Origin::Preset { name, .. } => format!("preset {name}"),
+            Origin::File(span) => place(sources, *span),
+            Origin::Set(_) => "--set".to_string(),
+        };
+        if path == "train.lr" && matches!(key.value, Argument::Text(_)) {
+            let _ = write!(comment, ", {:e}", model.train.peak_lr);
+        }
+        comment
+    });
+    for (number, dropped) in model.keys.dropped.iter().enumerate() {
+        if number == 0 {
+            text.push_str("\n# Inherited keys that a change of kind dropped:\n");
+        }
+        let _ = writeln!(
+            text,
+            "# {} ({}), because {} changed ({})",
+            dropped.path,
+            place(sources, dropped.span),
+            dropped.tag,
+            place(sources, dropped.tag_span),
+        );
+    }
+    text
+}
+
+/// `file:line` of an assignment.
+fn place(sources: &Sources, span: crate::span::Span) -> String {
+    let place = sources.place(span);
+    place
+        .rsplit_once(':')
+        .map_or(place.clone(), |(line, _)| line.to_string())
+}
+
+fn print(resolved: &Resolved, comment: impl Fn(&str) -> String) -> String {
+    let mut text = String::new();
+    for (table, lines) in grouped(resolved) {
+        if !table.is_empty() {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            let _ = writeln!(text, "[{table}]");
+        }
+        let assignments: Vec<(String, String)> = lines
+            .iter()
+            .filter_map(|(leaf, path)| {
+                let value = resolved.get(path)?;
+                Some((format!("{} = {value}", segment_text(leaf)), comment(path)))
+            })
+            .collect();
+        // Comments line up, but a long value does not push them all to the right.
+        let width = assignments
+            .iter()
+            .map(|(assignment, _)| assignment.chars().count())
+            .filter(|width| *width <= 48)
+            .max()
+            .unwrap_or(0);
+        for (assignment, comment) in assignments {
+            if comment.is_empty() {
+                let _ = writeln!(text, "{assignment}");
+            } else {
+                let _ = writeln!(text, "{assignment:width$}  # {comment}");
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,686 @@
+//! The merged tree against the key table: unknown keys, types, ranges, kinds, defaults.
+
+use crate::codes;
+use crate::component::{Argument, Library};
+use crate::diagnostic::Diagnostic;
+use crate::keys::{KEYS, Key, KeyDefault, KeyKind, RESERVED, find};
+use crate::layers::{Layer, Merged};
+use crate::nearest::{did_you_mean, nearest, quoted_list};
+use crate::presets;
+use crate::resolved::{Origin, Resolved, ResolvedKey, join_path, split_path};
+use crate::source::Loader;
+use crate::span::Span;
+use crate::tree::{Entry, Kind, Table, Value};
+
+/// Sections that describe the image side; all or none of `encoder` and `connector` are there.
+const VISION: [&str; 3] = ["encoder", "image", "connector"];
+
+/// Checks `merged` and adds defaults. Keys with an error are missing from the result.
+///
+/// Project components that a key names are read into `library`.
+pub fn validate(
+    merged: &Merged,
+    loader: &Loader,
+    library: &mut Library,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Resolved {
+    let mut validator = Validator {
+        unreadable: diagnostics.len(),
+        merged,
+        loader,
+        library,
+        diagnostics,
+        resolved: Resolved {
+            dropped: merged.dropped.clone(),
+            ..Resolved::default()
+        },
+        failed: Vec::new(),
+    };
+    validator.resolved.vision = VISION
+        .iter()
+        .any(|section| merged.table.get(section).is_some());
+    validator.reserved();
+    validator.components();
+    validator.table(&merged.table, &mut Vec::new());
+    validator.kinds();
+    let sections_complete = validator.sections();
+    validator.defaults(sections_complete);
+    validator.resolved
+}
+
+struct Validator<'a> {
+    merged: &'a Merged,
+    loader: &'a Loader,
+    library: &'a mut Library,
+    diagnostics: &'a mut Vec<Diagnostic>,
+    resolved: Resolved,
+    /// Number of findings from before.
+    unreadable: usize,
+    /// Keys that are written but wrong: no second message for them.
+    failed: Vec<String>,
+}
+
+impl Validator<'_> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        // A value that could not be read has its message already.
+        let known = self.diagnostics[..self.unreadable]
+            .iter()
+            .any(|earlier| earlier.primary.is_some() && earlier.primary == diagnostic.primary);
+        if !known {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn has_section(&self, section: &str) -> bool {
+        self.merged
+            .table
+            .get(section)
+            .is_some_and(|entry| entry.value.table().is_some())
+    }
+
+    fn reserved(&mut self) {
+        for (path, why) in RESERVED {
+            if let Some(entry) = self.merged.table.at(path) {
+                self.report(
+                    Diagnostic::error(
+                        codes::UNSUPPORTED,
+                        format!("`[{path}]` is not supported yet"),
+                    )
+                    .at(entry.key, "")
+                    .note(*why),
+                );
+            }
+        }
+    }
+
+    /// Loads the project components that keys name, so that their parameters are known as keys.
+    fn components(&mut self) {
+        for row in KEYS
+            .iter()
+            .filter(|row| matches!(row.kind, KeyKind::ChoiceOrFile(_)))
+        {
+            let Some(entry) = self.merged.table.at(row.path) else {
+                continue;
+            };
+            let Some(written) = entry.value.text().filter(|text| text.ends_with(".toml")) else {
+                continue;
+            };
+            let span = entry.value.span;
+            let base = match self.merged.layer(span.source) {
+                Some(Layer::File(path)) => path.clone(),
+                _ => std::path::PathBuf::new(),
+            };
+            let path = Loader::join(&base, written);
+            match self
+                .library
+                .add_project_file(self.loader, &path, written, Some(span))
+            {
+                Ok(name) => {
+                    self.insert(row.path, Argument::Text(name), span);
+                }
+                Err(found) => {
+                    self.diagnostics.extend(found);
+                    self.failed.push(row.path.to_string());
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, path: &str, value: Argument, span: Span) {
+        let origin = match self.merged.layer(span.source) {
+            Some(Layer::Preset) => {
+                let section = path.split('.').next().unwrap_or_default();
+                let name = self.merged.table.at(&format!("{section}.variant"));
+                Origin::Preset {
+                    name: name
+                        .and_then(|entry| entry.value.text())
+                        .unwrap_or_default()
+                        .to_string(),
+                    span,
+                }
+            }
+            Some(Layer::Set) => Origin::Set(span),
+            _ => Origin::File(span),
+        };
+        self.resolved
+            .keys
+            .insert(path.to_string(), ResolvedKey { value, origin });
+    }
+
+    /// Whether `path` is a parameter of the project component that its section names.
+    fn is_component_parameter(&self, path: &[&str]) -> bool {
+        let [section, name] = path else { return false };
+        self.section_component(section)
+            .and_then(|component| self.library.get(component))
+            .is_some_and(|file| file.parameters.contains_key(*name))
+    }
+
+    /// The project component of a section, if it has one.
+    fn section_component(&self, section: &str) -> Option<&str> {
+        let tag = if section == "connector" {
+            "kind"
+        } else {
+            "arch"
+        };
+        let value = self.resolved.text(&format!("{section}.{tag}"))?;
+        value.ends_with(".toml").then_some(value)
+    }
+
+    /// Walks one table of the merged tree.
+    fn table(&mut self, table: &Table, prefix: &mut Vec<String>) {
+        for (key, entry) in &table.entries {
+            prefix.push(key.clone());
+            self.entry(entry, prefix);
+            prefix.pop();
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry, prefix: &mut Vec<String>) {
+        let path: Vec<&str> = prefix.iter().map(String::as_str).collect();
+        let joined = join_path(path.iter().copied());
+        if RESERVED.iter().any(|(reserved, _)| *reserved == joined) {
+            return;
+        }
+        if let Some(row) = find(&path) {
+            if self.resolved.keys.contains_key(&joined) || self.failed.contains(&joined) {
+                return;
+            }
+            match self.value(row, &joined, &entry.value) {
+                Ok(value) => self.insert(&joined, value, entry.value.span),
+                Err(diagnostic) => {
+                    self.report(*diagnostic);
+                    self.failed.push(joined);
+                }
+            }
+            return;
+        }
+        let is_table = KEYS.iter().any(|row| row.below(&path).is_some());
+        if is_table {
+            let needs_name = KEYS
+                .iter()
+                .any(|row| row.below(&path[..path.len() - 1]) == Some("*"));
+            let bad_name = needs_name && path.last().is_none_or(|name| join_path([*name]) != *name);
+            if bad_name {
+                self.report(
+                    Diagnostic::error(
+                        codes::BAD_NAME,
+                        format!("`{}` is no name for a source", path.last().unwrap_or(&"")),
+                    )
+                    .at(entry.key, "")
+                    .note("such a name consists of letters, digits, `-` and `_`"),
+                );
+                return;
+            }
+            match &entry.value.kind {
+                Kind::Table(inner) => self.table(inner, prefix),
+                _ => self.report(
+                    Diagnostic::error(
+                        codes::WRONG_TYPE,
+                        format!("`{joined}` is a table, not {}", entry.value.type_name()),
+                    )
+                    .at(entry.value.span, ""),
+                ),
+            }
+            return;
+        }
+        if self.is_component_parameter(&path) {
+            match entry.value.argument() {
+                Some(value) => self.insert(&joined, value, entry.value.span),
+                None => self.report(
+                    Diagnostic::error(codes::WRONG_TYPE, "a component takes no table")
+                        .at(entry.value.span, ""),
+                ),
+            }
+            return;
+        }
+        self.unknown(entry, &path, &joined);
+    }
+
+    fn unknown(&mut self, entry: &Entry, path: &[&str], joined: &str) {
+        let (Some(leaf), parents) = (path.last().copied(), &path[..path.len().saturating_sub(1)])
+        else {
+            return;
+        };
+        let mut siblings: Vec<&str> = KEYS.iter().filter_map(|row| row.below(parents)).collect();
+        if parents.is_empty() {
+            siblings.extend(["extends", "remove"]);
+        }
+        siblings.dedup();
+        let mut diagnostic =
+            Diagnostic::error(codes::UNKNOWN_KEY, format!("unknown key `{joined}`"))
+                .at(entry.key, "");
+        let near = nearest(leaf, siblings.iter().copied());
+        if let Some(best) = near.first() {
+            diagnostic = diagnostic.help(did_you_mean(&near));
+            // The patch replaces one bare key, so it fits only where the span is that key.
+            let span = entry.key;
+            if near.len() == 1
+                && !best.contains('*')
+                && (span.end - span.start) as usize == leaf.len()
+            {
+                diagnostic.help.clear();
+                diagnostic = diagnostic.patch(format!("did you mean `{best}`?"), span, *best);
+            }
+        } else {
+            let elsewhere: Vec<&str> = KEYS
+                .iter()
+                .filter(|row| row.leaf() == leaf)
+                .map(|row| row.path)
+                .take(3)
+                .collect();
+            if !elsewhere.is_empty() {
+                diagnostic = diagnostic.help(format!("there is {}", quoted_list(elsewhere)));
+            } else if !parents.is_empty() {
+                diagnostic = diagnostic.note(format!(
+                    "`[{}]` has {}",
+                    join_path(parents.iter().copied()),
+                    quoted_list(siblings)
+                ));
+            } else {
+                diagnostic = diagnostic.note(format!("a graph file has {}", quoted_list(siblings)));
+            }
+        }
+        self.report(diagnostic);
+    }
+
+    /// The value of a row in its own type.
+    fn value(&self, row: &Key, path: &str, value: &Value) -> Result<Argument, Box<Diagnostic>> {
+        let wrong_type = || {
+            Box::new(
+                Diagnostic::error(
+                    codes::WRONG_TYPE,
+                    format!("`{path}` is {}, not {}", row.type_text(), value.type_name()),
+                )
+                .at(value.span, ""),
+            )
+        };
+        let unit = if row.unit.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", row.unit)
+        };
+        let out_of_range = || {
+            Box::new(
+                Diagnostic::error(codes::OUT_OF_RANGE, format!("`{path}` is out of range"))
+                    .at(value.span, "")
+                    .note(format!("it is {}{unit}", row.type_text())),
+            )
+        };
+        #[allow(clippy::cast_precision_loss, reason = "a float was meant")]
+        let number = |value: &Value| match value.kind {
+            Kind::Int(number) => Some(number as f64),
+            Kind::Float(number) => Some(number),
+            _ => None,
+        };
+        match row.kind {
+            KeyKind::Int { min, max } => match value.kind {
+                Kind::Int(number) if (min..=max).contains(&number) => Ok(Argument::Int(number)),
+                Kind::Int(_) => Err(out_of_range()),
+                _ => Err(wrong_type()),
+            },
+            KeyKind::Float { min, max } | KeyKind::FloatOr { min, max, .. } => {
+                match (number(value), row.kind) {
+                    (Some(number), _) if (min..=max).contains(&number) => {
+                        Ok(Argument::Float(number))
+                    }
+                    (Some(_), _) => Err(out_of_range()),
+                    (None, KeyKind::FloatOr { name, .. }) if value.text() == Some(name) => {
+                        Ok(Argument::Text(name.to_string()))
+                    }
+                    (None, KeyKind::FloatOr { name, .. }) if value.text().is_some() => {
+                        Err(Box::new(
+                            Diagnostic::error(
+                                codes::UNKNOWN_VALUE,
+                                format!(
+                                    "unknown value `{}` for `{path}`",
+                                    value.text().unwrap_or_default()
+                                ),
+                            )
+                            .at(value.span, "")
+                            .note(format!("it is {}", row.type_text()))
+                            .help(did_you_mean(&nearest(
+                                value.text().unwrap_or_default(),
+                                [name],
+                            ))),
+                        ))
+                    }
+                    _ => Err(wrong_type()),
+                }
+            }
+            KeyKind::Triple { min, max } => {
+                let Kind::Array(items) = &value.kind else {
+                    return Err(wrong_type());
+                };
+                let numbers: Option<Vec<f64>> = items.iter().map(number).collect();
+                match numbers {
+                    Some(numbers)
+                        if numbers.len() == 3
+                            && numbers.iter().all(|number| (min..=max).contains(number)) =>
+                    {
+                        Ok(Argument::List(
+                            numbers.into_iter().map(Argument::Float).collect(),
+                        ))
+                    }
+                    Some(_) => Err(out_of_range()),
+                    None => Err(wrong_type()),
+                }
+            }
+            KeyKind::Bool => match value.kind {
+                Kind::Bool(flag) => Ok(Argument::Bool(flag)),
+                _ => Err(wrong_type()),
+            },
+            KeyKind::Texts => match value.argument() {
+                Some(Argument::List(items))
+                    if items.iter().all(|item| matches!(item, Argument::Text(_))) =>
+                {
+                    Ok(Argument::List(items))
+                }
+                _ => Err(wrong_type()),
+            },
+            KeyKind::Text => value
+                .text()
+                .map(|text| Argument::Text(text.to_string()))
+                .ok_or_else(wrong_type),
+            KeyKind::Name => {
+                let text = value.text().ok_or_else(wrong_type)?;
+                let legal = |character: char| {
+                    character.is_ascii_alphanumeric() || "-_./".contains(character)
+                };
+                let escapes = text.starts_with('/')
+                    || text
+                        .split('/')
+                        .any(|part| part.is_empty() || part == "." || part == "..");
+                if text.is_empty() || !text.chars().all(legal) || escapes || text.len() > 200 {
+                    return Err(Box::new(
+                        Diagnostic::error(codes::BAD_NAME, format!("`{path}` is not a name"))
+                            .at(value.span, "")
+                            .note("names consist of letters, digits, `-`, `_`, `.` and single `/` between them"),
+                    ));
+                }
+                Ok(Argument::Text(text.to_string()))
+            }
+            KeyKind::Path { words } => {
+                let text = value.text().ok_or_else(wrong_type)?;
+                if words.contains(&text) {
+                    return Ok(Argument::Text(text.to_string()));
+                }
+                self.path(text, value.span).map(Argument::Text)
+            }
+            KeyKind::Choice(names) | KeyKind::ChoiceOrFile(names) => {
+                let text = value.text().ok_or_else(wrong_type)?;
+                if names.contains(&text) {
+                    return Ok(Argument::Text(text.to_string()));
+                }
+                Err(Box::new(
+                    Diagnostic::error(
+                        codes::UNKNOWN_VALUE,
+                        format!("unknown value `{text}` for `{path}`"),
+                    )
+                    .at(value.span, "")
+                    .note(format!("it is {}", row.type_text()))
+                    .help(did_you_mean(&nearest(text, names.iter().copied()))),
+                ))
+            }
+            // An unknown one is reported where presets are filled in.
+            KeyKind::Preset(_) => value
+                .text()
+                .map(|text| Argument::Text(text.to_string()))
+                .ok_or_else(wrong_type),
+        }
+    }
+
+    /// A data path, absolute: from the file that writes it and under the project, or from the working directory.
+    fn path(&self, text: &str, span: Span) -> Result<String, Box<Diagnostic>> {
+        let path = match self.merged.layer(span.source) {
+            Some(Layer::File(file)) => {
+                let joined = Loader::join(file, text);
+                self.loader.check_inside(text, &joined, Some(span))?;
+                joined
+            }
+            _ => std::path::PathBuf::from(text),
+        };
+        let absolute = std::path::absolute(&path).unwrap_or(path);
+        Ok(crate::source::normalise(&absolute)
+            .to_string_lossy()
+            .into_owned())
+    }
+
+    /// Keys that exist only beside another value of a tag.
+    fn kinds(&mut self) {
+        let paths: Vec<String> = self.resolved.keys.keys().cloned().collect();
+        for path in paths {
+            let segments = split_path(&path);
+            let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+            let Some((row, when)) = find(&segments).and_then(|row| Some((row, row.when?))) else {
+                continue;
+            };
+            let tag = tag_path(&segments, when.tag);
+            let Some(value) = self.tag_value(&tag) else {
+                continue;
+            };
+            if when.values.contains(&value.as_str()) || value.ends_with(".toml") {
+                continue;
+            }
+            let diagnostic = Diagnostic::error(
+                codes::WRONG_KIND,
+                format!("`{path}` has no meaning with `{} = \"{value}\"`", when.tag),
+            )
+            .at(self.resolved.place(&path), "")
+            .with(self.resolved.place(&tag), "chosen here")
+            .note(format!(
+                "`{}` belongs to {}",
+                row.leaf(),
+                when.values
+                    .iter()
+                    .map(|value| format!("`{} = \"{value}\"`", when.tag))
+                    .collect::<Vec<_>>()
+                    .join(" and ")
+            ));
+            self.report(diagnostic);
+            self.resolved.keys.shift_remove(&path);
+            self.failed.push(path);
+        }
+    }
+
+    /// A tag's value or default.
+    fn tag_value(&self, path: &str) -> Option<String> {
+        if let Some(text) = self.resolved.text(path) {
+            return Some(text.to_string());
+        }
+        let segments = split_path(path);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match find(&segments)?.default {
+            KeyDefault::Text(text) if !self.failed.iter().any(|failed| failed == path) => {
+                Some(text.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the sections that need each other are there; returns the names of the missing ones.
+    fn sections(&mut self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        if !self.has_section("decoder") {
+            missing.push("decoder");
+            let start = self.merged.start;
+            self.report(
+                Diagnostic::error(codes::INCOMPLETE, "the model has no `[decoder]`")
+                    .at(start, "")
+                    .help("choose a preset: `decoder = { variant = \"85m\", vocabulary = 8192, max_sequence_length = 512 }`".to_string()),
+            );
+        }
+        if self.resolved.vision {
+            for section in ["encoder", "connector"] {
+                if !self.has_section(section) {
+                    missing.push(section);
+                    let other = VISION.iter().find_map(|other| self.merged.table.get(other));
+                    let diagnostic = Diagnostic::error(
+                        codes::INCOMPLETE,
+                        format!("the model has an image side but no `[{section}]`"),
+                    )
+                    .at(other.map(|entry| entry.key), "the image side begins here")
+                    .note("a text-only model has none of `[encoder]`, `[image]` and `[connector]`");
+                    self.report(diagnostic);
+                }
+            }
+        }
+        if let Some(entry) = self.merged.table.get("data") {
+            // Sources that are no table are reported as such.
+            let is_empty = match self
+                .merged
+                .table
+                .at("data.sources")
+                .map(|entry| &entry.value)
+            {
+                Some(value) => value.table().is_some_and(|table| table.entries.is_empty()),
+                None => true,
+            };
+            if is_empty {
+                self.report(
+                    Diagnostic::error(codes::INCOMPLETE, "`[data]` has no source")
+                        .at(entry.key, "")
+                        .help(
+                            "add one: `[data.sources.NAME]` with `kind` and `weight`".to_string(),
+                        ),
+                );
+            }
+        }
+        missing
+    }
+
+    /// Whether a row applies to this model at all.
+    fn applies(&self, row: &Key, missing: &[&str]) -> bool {
+        let section = row.path.split('.').next().unwrap_or_default();
+        match section {
+            "encoder" | "image" | "connector" | "decoder" => {
+                (section == "decoder" || self.resolved.vision) && !missing.contains(&section)
+            }
+            "data" => self.has_section("data"),
+            _ => true,
+        }
+    }
+
+    fn defaults(&mut self, missing: Vec<&str>) {
+        let sources: Vec<String> = self
+            .merged
+            .table
+            .at("data.sources")
+            .and_then(|entry| entry.value.table())
+            .map(|table| table.entries.keys().cloned().collect())
+            .unwrap_or_default();
+        let mut ordered = indexmap::IndexMap::new();
+        for row in KEYS {
+            if !self.applies(row, &missing) {
+                continue;
+            }
+            let paths: Vec<String> = if row.path.starts_with("data.sources.*.") {
+                let instances = sources
+                    .iter()
+                    .filter(|name| join_path([name.as_str()]) == **name);
+                instances.map(|name| row.path.replace('*', name)).collect()
+            } else if row.path.contains('*') {
+                let given = self.resolved.keys.keys();
+                given
+                    .filter(|path| {
+                        let segments = split_path(path);
+                        row.matches(&segments.iter().map(String::as_str).collect::<Vec<_>>())
+                    })
+                    .cloned()
+                    .collect()
+            } else {
+                vec![row.path.to_string()]
+            };
+            for path in paths {
+                self.default(row, &path);
+                if let Some(key) = self.resolved.keys.get(&path) {
+                    ordered.insert(path, key.clone());
+                }
+            }
+        }
+        // What is left are arguments of project components.
+        for (path, key) in &self.resolved.keys {
+            ordered.entry(path.clone()).or_insert_with(|| key.clone());
+        }
+        self.resolved.keys = ordered;
+    }
+
+    fn default(&mut self, row: &Key, path: &str) {
+        if self.resolved.keys.contains_key(path) || self.failed.iter().any(|failed| failed == path)
+        {
+            return;
+        }
+        let segments = split_path(path);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if let Some(when) = row.when {
+            let value = self.tag_value(&tag_path(&segments, when.tag));
+            if value.is_none_or(|value| !when.values.contains(&value.as_str())) {
+                return;
+            }
+        }
+        let (value, origin) = match row.default {
+            KeyDefault::Absent => return,
+            KeyDefault::Required => {
+                self.missing(row, path, &segments);
+                return;
+            }
+            KeyDefault::Int(value) => (Argument::Int(value), Origin::Default),
+            KeyDefault::Float(value) => (Argument::Float(value), Origin::Default),
+            KeyDefault::Bool(value) => (Argument::Bool(value), Origin::Default),
+            KeyDefault::Text(value) => (Argument::Text(value.to_string()), Origin::Default),
+            KeyDefault::NoTexts => (Argument::List(Vec::new()), Origin::Default),
+            KeyDefault::Triple(values) => (
+                Argument::List(values.into_iter().map(Argument::Float).collect()),
+                Origin::Default,
+            ),
+            // Without its inputs there is nothing to compute; they are reported themselves.
+            KeyDefault::Computed(rule, compute) => match compute(&self.resolved) {
+                Some(value) => (value, Origin::Computed(rule)),
+                None => return,
+            },
+        };
+        self.resolved
+            .keys
+            .insert(path.to_string(), ResolvedKey { value, origin });
+    }
+
+    fn missing(&mut self, row: &Key, path: &str, segments: &[&str]) {
+        let section = segments.first().copied().unwrap_or_default();
+        if self.merged.unknown_presets.contains(&section) && presets::governs(segments) {
+            return;
+        }
+        // Marked at the innermost table that is written.
+        let parents = &segments[..segments.len() - 1];
+        let place = (1..=parents.len())
+            .rev()
+            .find_map(|count| self.merged.table.at(&parents[..count].join(".")))
+            .map(|entry| entry.key)
+            .or(self.merged.start);
+        let mut diagnostic = Diagnostic::error(codes::MISSING_KEY, format!("`{path}` is missing"))
+            .at(place, "")
+            .note(format!(
+                "it is {}: {}",
+                row.type_text(),
+                first_lower(row.doc)
+            ));
+        if presets::governs(segments) && self.resolved.get(&format!("{section}.variant")).is_none()
+        {
+            diagnostic = diagnostic.help(format!("or choose a preset with `{section}.variant`"));
+        }
+        self.report(diagnostic);
+    }
+}
+
+/// `a.b.leaf` to `a.b.tag`.
+fn tag_path(segments: &[&str], tag: &str) -> String {
+    let parents = segments[..segments.len().saturating_sub(1)].iter().copied();
+    join_path(parents.chain([tag]))
+}
+
+/// A doc line within a sentence.
+fn first_lower(doc: &str) -> String {
+    let mut characters = doc.trim_end_matches('.').chars();
+    characters
+        .next()
+        .map(|first| first.to_lowercase().collect::<String>() + characters.as_str())
+        .unwrap_or_default()
+}

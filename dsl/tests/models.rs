@@ -1,0 +1,184 @@
+//! Every model file of the repository is legal, and its resolved text means the same.
+
+use std::path::{Path, PathBuf};
+
+use mm1_dsl::{diff, load};
+
+/// Graph files under `models/` but components and presets.
+fn model_files() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting = vec![PathBuf::from("../models")];
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the folder is readable") {
+            let path = entry.expect("is readable").path();
+            let name = path
+                .file_name()
+                .expect("has a name")
+                .to_string_lossy()
+                .into_owned();
+            if path.is_dir() {
+                if name != "components" && name != "presets" {
+                    waiting.push(path);
+                }
+            } else if name.ends_with(".toml") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_model_is_legal() {
+    let files = model_files();
+    assert!(files.len() >= 8, "{files:?}");
+    for file in files {
+        if let Err(diagnostics) = load(&file, &[]) {
+            panic!("{}:\n{diagnostics}", file.display());
+        }
+    }
+}
+
+#[test]
+fn resolved_text_is_a_graph_file_of_the_same_model() {
+    let folder = std::env::temp_dir().join(format!("mm1-dsl-resolved-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    for file in model_files() {
+        let model = load(&file, &[]).expect("is legal");
+        let path = folder.join("resolved.toml");
+        std::fs::write(&path, &model.resolved).expect("is writable");
+        let again = load(&path, &[]).unwrap_or_else(|error| panic!("{}:\n{error}", file.display()));
+        assert_eq!(diff(&model, &again).to_string(), "", "{}", file.display());
+        assert_eq!(model.resolved, again.resolved);
+        assert!(
+            again
+                .keys
+                .keys
+                .values()
+                .all(|key| key.origin.assigned().is_some()),
+            "every key is stated"
+        );
+    }
+    std::fs::remove_dir_all(&folder).expect("the folder can be removed");
+}
+
+#[test]
+fn tiny_model_has_the_calls_that_the_compiler_reads() {
+    let model = load(Path::new("../models/mm1-tiny.toml"), &[]).expect("is legal");
+    let vision = model.vision.as_ref().expect("has an image side");
+    assert_eq!(vision.encoder.grid(), 8);
+    let encoder = model
+        .components
+        .instantiate_call(&vision.encoder.call, "encoder")
+        .expect("is legal");
+    assert_eq!(encoder.outputs["features"], "encoder.norm_final");
+    let decoder = model
+        .components
+        .instantiate_call(&model.decoder.call, "decoder")
+        .expect("is legal");
+    assert!(
+        decoder
+            .nodes
+            .iter()
+            .any(|node| node.path == "decoder.blocks.3.mlp.down")
+    );
+    let data = model.data.expect("has data");
+    assert_eq!(
+        data.sources.keys().collect::<Vec<_>>(),
+        ["captions", "questions", "documents"]
+    );
+}
+
+#[test]
+fn parameter_count_follows_the_shapes() {
+    let model = load(Path::new("../models/mm1-tiny.toml"), &[]).expect("is legal");
+    // Per block: qkv and out 4 d^2, gated MLP 3 d f, two norms of d; then the final norm.
+    let (d, f) = (128, 352);
+    let expected = 4 * (4 * d * d + 3 * d * f + 2 * d) + d;
+    assert_eq!(model.decoder.non_embedding_parameters(), Some(expected));
+}
+
+#[test]
+fn presets_have_the_sizes_of_their_names() {
+    for (name, least, most) in [
+        ("9m", 9e6, 11e6),
+        ("85m", 84e6, 86e6),
+        ("302m", 300e6, 305e6),
+        ("1.2b", 1.19e9, 1.22e9),
+        ("3b", 2.8e9, 2.9e9),
+        ("7b", 6.4e9, 6.5e9),
+        ("30b", 2.9e10, 3.1e10),
+    ] {
+        // The sizes of the file go with the change of the variant.
+        let sets = [format!("decoder.variant = \"{name}\"")];
+        let model = load(Path::new("../models/mm1-tiny.toml"), &sets)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let count = model
+            .decoder
+            .non_embedding_parameters()
+            .expect("is built in");
+        assert!((least..=most).contains(&(count as f64)), "{name}: {count}");
+    }
+}
+
+/// The subschema of `path`, through `properties` and, for names that a file chooses, `additionalProperties`.
+fn schema_at<'a>(schema: &'a serde_json::Value, path: &[String]) -> Option<&'a serde_json::Value> {
+    path.iter().try_fold(schema, |schema, segment| {
+        schema["properties"].get(segment).or_else(|| {
+            let open = schema.get("additionalProperties")?;
+            open.is_object().then_some(open)
+        })
+    })
+}
+
+#[test]
+fn the_schema_and_the_reference_have_every_key() {
+    let schema = mm1_dsl::schema::json_schema();
+    let reference = mm1_dsl::schema::reference();
+    for file in model_files() {
+        let model = load(&file, &[]).expect("is legal");
+        for path in model.keys.keys.keys() {
+            let segments = mm1_dsl::resolved::split_path(path);
+            let found = schema_at(&schema, &segments).unwrap_or_else(|| panic!("{path}"));
+            assert!(found["description"].is_string(), "{path}");
+        }
+    }
+    for key in mm1_dsl::keys::KEYS {
+        assert!(
+            reference.contains(&format!("| `{}` |", key.leaf())),
+            "{}",
+            key.path
+        );
+    }
+    assert_eq!(
+        schema["properties"]["train"]["properties"]["steps"]["minimum"],
+        1
+    );
+    assert_eq!(schema["properties"]["train"]["additionalProperties"], false);
+    assert_eq!(
+        schema["properties"]["encoder"]["properties"]["activation"]["enum"][0],
+        "gelu"
+    );
+}
+
+#[test]
+fn generated_pages_are_up_to_date() {
+    for (path, text) in [
+        ("../docs/reference/keys.md", mm1_dsl::schema::reference()),
+        (
+            "../docs/reference/codes.md",
+            mm1_dsl::schema::code_reference(),
+        ),
+    ] {
+        if std::env::var_os("MM1C_BLESS").is_some() {
+            std::fs::create_dir_all("../docs/reference").expect("the folder can be made");
+            std::fs::write(path, &text).expect("is writable");
+        }
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            found == text,
+            "{path} is out of date; `MM1C_BLESS=1 cargo test -p mm1-dsl --test models` rewrites it"
+        );
+    }
+}

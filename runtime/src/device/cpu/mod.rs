@@ -1,0 +1,9 @@
+//! The CPU: executable code, memory for tensors and the thread pool.
+
+pub mod code;
+pub mod memory;
+pub mod pool;
+
+pub use code::{Code, CodeError, KernelFn};
+pub use memory::{Memory, MemoryError};
+pub use pool::{Pool, PoolError};

@@ -1,0 +1,3 @@
+//! Machines that run kernels.
+
+pub mod cpu;

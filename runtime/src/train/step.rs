@@ -1,0 +1,151 @@
+//! One optimizer step: micro-batches in, one update of the parameters out.
+//!
+//! The loss is Σ w·CE / Σ w over *all* micro-batches, so the sum of weights is known before
+//! the first of them runs, and eight sequences at once equal four times two.
+
+use crate::data::Batch;
+use crate::engine::{Engine, EngineExt, RunError};
+use crate::schedule::{DecayConvention, Schedule};
+
+/// What the optimizer is told; constant over a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Optimizer {
+    /// Learning rate over the run.
+    pub schedule: Schedule,
+    /// AdamW β₁.
+    pub beta1: f64,
+    /// AdamW β₂.
+    pub beta2: f64,
+    /// λ.
+    pub weight_decay: f64,
+    /// What λ is multiplied by.
+    pub decay_convention: DecayConvention,
+    /// Largest global gradient norm; 0 turns clipping off.
+    pub clip_norm: f64,
+    /// Weight of (log Σ exp)².
+    pub z_loss: f64,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepOutcome {
+    /// Σ w·CE / Σ w.
+    pub loss: f64,
+    /// Σ w·(log Σ exp)² / Σ w, without its weight.
+    pub z_loss: f64,
+    /// Learning rate.
+    pub lr: f64,
+    /// Global gradient norm before clipping.
+    pub gradient_norm: f64,
+    /// A loss or the norm was not finite; parameters and moments are as before.
+    pub skipped: bool,
+}
+
+impl Optimizer {
+    /// Runs step `step` of the schedule as update `update` of Adam's moments (both counted
+    /// from 1; they differ once a step was skipped).
+    ///
+    /// # Errors
+    /// A step without a single weighted position, or a program that fails.
+    pub fn step<E: Engine + ?Sized>(
+        &self,
+        engine: &mut E,
+        step: u64,
+        update: u64,
+        batches: &[Batch],
+    ) -> Result<StepOutcome, RunError> {
+        let weights: f64 = batches.iter().map(Batch::weight_sum).sum();
+        if !(weights.is_finite() && weights > 0.0) {
+            return Err(RunError::Data(format!(
+                "the batch of step {step} has no text to learn from"
+            )));
+        }
+        engine.zero_gradients()?;
+        engine.write_scalar("z_weight", self.z_loss as f32)?;
+        let mut outcome = StepOutcome {
+            lr: self.schedule.lr(step),
+            ..StepOutcome::default()
+        };
+        for batch in batches {
+            write_batch(engine, "accumulate", batch, weights)?;
+            engine.run("accumulate")?;
+            outcome.loss += f64::from(engine.read_scalar("loss")?);
+            outcome.z_loss += f64::from(engine.read_scalar("z_loss")?);
+        }
+        engine.run("gradient_norm")?;
+        let squared = f64::from(engine.read_scalar("gradient_norm_squared")?);
+        outcome.gradient_norm = squared.sqrt();
+        let objective = outcome.loss + self.z_loss * outcome.z_loss;
+        outcome.skipped = !(objective.is_finite() && outcome.gradient_norm.is_finite());
+        if !outcome.skipped {
+            self.apply(engine, step, update, outcome.gradient_norm)?;
+        }
+        Ok(outcome)
+    }
+
+    fn apply<E: Engine + ?Sized>(
+        &self,
+        engine: &mut E,
+        step: u64,
+        update: u64,
+        norm: f64,
+    ) -> Result<(), RunError> {
+        let scale = match self.clip_norm > 0.0 {
+            true => (self.clip_norm / (norm + 1e-6)).min(1.0),
+            false => 1.0,
+        };
+        let decay = self
+            .decay_convention
+            .factor(&self.schedule, self.weight_decay, step);
+        // Past this many updates both powers are 0 in f64.
+        let power = |beta: f64| beta.powi(update.min(i32::MAX as u64) as i32);
+        for (name, value) in [
+            ("lr", self.schedule.lr(step)),
+            ("gradient_scale", scale),
+            ("decay", decay),
+            ("bias_correction1", 1.0 - power(self.beta1)),
+            ("bias_correction2", 1.0 - power(self.beta2)),
+        ] {
+            engine.write_scalar(name, value as f32)?;
+        }
+        engine.run("apply")
+    }
+}
+
+/// Writes the inputs of `accumulate` or `evaluate`; `weights` is what the weights are
+/// divided by.
+///
+/// # Errors
+/// Where the batch exceeds the bounds of the package.
+pub fn write_batch<E: Engine + ?Sized>(
+    engine: &mut E,
+    program: &str,
+    batch: &Batch,
+    weights: f64,
+) -> Result<(), RunError> {
+    engine.set_extent("images", batch.image_count as u64)?;
+    engine.set_extent("loss_rows", batch.loss_rows.len() as u64)?;
+    let inputs = engine.inputs(program).unwrap_or_default();
+    let has = |name: &str| inputs.iter().any(|input| input == name);
+    for (name, values) in [
+        ("tokens", &batch.tokens),
+        ("image_rows", &batch.image_rows),
+        ("positions", &batch.positions),
+        ("segment_begin", &batch.segment_begin),
+        ("loss_rows", &batch.loss_rows),
+        ("loss_targets", &batch.loss_targets),
+    ] {
+        if has(name) {
+            engine.write_i32(name, values)?;
+        }
+    }
+    if has("pixels") {
+        engine.write_f32("pixels", &batch.images)?;
+    }
+    let share: Vec<f32> = batch
+        .loss_weights
+        .iter()
+        .map(|&weight| (f64::from(weight) / weights) as f32)
+        .collect();
+    engine.write_f32("loss_weights", &share)
+}
