@@ -138,7 +138,7 @@ fn same(dtype: DType, a: &[u8], b: &[u8]) -> Option<usize> {
     let bits = pairs.map(|(a, b)| a == b);
     let numbers = decode(dtype, a).into_iter().zip(decode(dtype, b));
     bits.zip(numbers)
-        .position(|(same, (a, b))| !same && !(a.is_nan() && b.is_nan()))
+        .position(|(same, (a, b))| !(same || a.is_nan() && b.is_nan()))
 }
 
 fn execute_by(
