@@ -8,7 +8,7 @@ use mm1_compiler::compile::{
     Options, Planned, Scheduled, distinct_kernels, plan_model, schedule_kernels,
 };
 use mm1_compiler::fuse::{self, Home};
-use mm1_compiler::{graph, kernel, loops};
+use mm1_compiler::{graph, loops};
 use mm1_dsl::model::Model;
 
 use crate::compile::{Request, options, refused};
@@ -34,7 +34,7 @@ pub fn stage(model: &Model, name: &str, request: &Request) -> Result<String, Fai
         "fused" => |planned, _| Ok(by_program(planned, |it| fuse::text::print(&it.fused))),
         "kernels" => |planned, _| {
             let kernels = distinct_kernels(planned);
-            Ok(kernels.iter().map(kernel::text::print).collect())
+            Ok(kernels.iter().map(ToString::to_string).collect())
         },
         "plan" => |planned, _| Ok(by_program(planned, plan)),
         "loops" => |planned, options| {

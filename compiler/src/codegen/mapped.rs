@@ -9,7 +9,8 @@ pub(crate) struct Mapped {
     entries: Vec<(String, usize)>,
 }
 
-type KernelCode = unsafe extern "C" fn(
+/// The calling convention of a kernel: buffers, extents, scalars, the tiles to do, scratch.
+pub(crate) type KernelCode = unsafe extern "C" fn(
     args: *const *mut u8,
     extents: *const i64,
     scalars: *const f32,
@@ -48,6 +49,17 @@ impl Mapped {
         }
     }
 
+    /// The code of a function, valid as long as the mapping.
+    pub(crate) fn kernel(&self, name: &str) -> KernelCode {
+        let (_, offset) = self
+            .entries
+            .iter()
+            .find(|(known, _)| known == name)
+            .expect("the blob has this entry");
+        // SAFETY: the entry is code of this signature.
+        unsafe { std::mem::transmute::<*mut u8, KernelCode>(self.base.add(*offset)) }
+    }
+
     /// Calls a function. `args` are the addresses of the kernel's buffers.
     pub(crate) fn call(
         &self,
@@ -57,16 +69,10 @@ impl Mapped {
         tiles: std::ops::Range<i64>,
         scratch_bytes: u64,
     ) {
-        let (_, offset) = self
-            .entries
-            .iter()
-            .find(|(known, _)| known == name)
-            .expect("the blob has this entry");
+        let code = self.kernel(name);
         let mut scratch = vec![Line([0xa5; 64]); scratch_bytes as usize / 64 + 1];
-        // SAFETY: the entry is code of this signature; the caller gives buffers as large as the
-        // kernel's sizes say.
+        // SAFETY: the caller gives buffers as large as the kernel's sizes say.
         unsafe {
-            let code: KernelCode = std::mem::transmute(self.base.add(*offset));
             code(
                 args.as_ptr(),
                 extents.as_ptr(),

@@ -11,13 +11,33 @@ use crate::target::CpuTarget;
 #[cfg(test)]
 pub(crate) mod mapped;
 
-/// Position-independent machine code of some functions.
+#[cfg(test)]
+mod tests;
+
+/// Position-independent machine code: instructions and read-only data in one
+/// block without outside references.
+///
+/// It may be mapped at any address that is a multiple of
+/// [`CodeBlob::ALIGNMENT`], readable and executable, never writable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodeBlob {
-    /// Code and its read-only data; to be mapped at a multiple of 64.
+    /// The code and its data.
     pub bytes: Vec<u8>,
-    /// Name and byte offset of each function.
+    /// Public functions and their byte offsets in `bytes`.
     pub entries: Vec<(String, usize)>,
+}
+
+impl CodeBlob {
+    /// What the address of the first byte must be a multiple of.
+    pub const ALIGNMENT: usize = 64;
+
+    /// The byte offset of the function `name`.
+    pub fn entry(&self, name: &str) -> Option<usize> {
+        self.entries
+            .iter()
+            .find(|(entry, _)| entry == name)
+            .map(|&(_, offset)| offset)
+    }
 }
 
 /// Which code generator makes CPU code.
@@ -114,12 +134,11 @@ pub fn generate(
     backend: Backend,
     target: &CpuTarget,
 ) -> Result<CodeBlob, String> {
+    #[cfg(not(feature = "mlir"))]
     let _ = target;
     match backend {
         Backend::Cranelift => cranelift::compile_functions(functions),
         #[cfg(feature = "mlir")]
-        Backend::Mlir => {
-            mlir::compile_functions(functions, target).map_err(|error| error.to_string())
-        }
+        Backend::Mlir => mlir::compile_functions(functions, target),
     }
 }

@@ -50,7 +50,11 @@
 
 pub mod evaluate;
 mod expr;
+<<<<<<< HEAD
 pub mod text;
+=======
+mod text;
+>>>>>>> main
 
 pub use expr::{Address, Coordinate, Expr, ExprId, Guard};
 

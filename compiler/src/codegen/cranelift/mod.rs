@@ -26,9 +26,6 @@ pub const CPU_FEATURES: [&str; 3] = ["sse4.2", "avx", "fma"];
 /// Lanes of the vectors that Cranelift has.
 pub const LANES: u32 = 4;
 
-/// Every function starts at a multiple of this, so that its vector constants are aligned.
-const ALIGNMENT: usize = 64;
-
 /// Compiles functions to one blob.
 ///
 /// # Errors
@@ -48,8 +45,9 @@ pub fn compile_functions(functions: &[Function]) -> Result<CodeBlob, String> {
             Err(format!("Cranelift panicked: {}", panic_text(&*panic)))
         })
         .map_err(|message| format!("kernel `{}`: {message}", function.name))?;
+        // Its vector constants are aligned with it.
         blob.bytes
-            .resize(blob.bytes.len().next_multiple_of(ALIGNMENT), 0xcc);
+            .resize(blob.bytes.len().next_multiple_of(CodeBlob::ALIGNMENT), 0xcc);
         blob.entries.push((function.name.clone(), blob.bytes.len()));
         blob.bytes.extend_from_slice(&code);
     }
@@ -125,7 +123,7 @@ fn compile(
             relocation.offset, relocation.kind
         ));
     }
-    if compiled.buffer.alignment as usize > ALIGNMENT {
+    if compiled.buffer.alignment as usize > CodeBlob::ALIGNMENT {
         return Err(format!(
             "code wants an alignment of {}",
             compiled.buffer.alignment
@@ -133,6 +131,3 @@ fn compile(
     }
     Ok(compiled.code_buffer().to_vec())
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,15 +28,20 @@ pub fn emit_function(function: &Function, target: &CpuTarget) -> Result<String, 
         function,
         bf16_dot: target.bf16_dot,
         text: String::new(),
-        names: vec![String::new(); function.types.len()],
+        // Without a definition a name stays undeclared, which MLIR reports.
+        names: (0..function.types.len())
+            .map(|id| format!("%v{id}"))
+            .collect(),
         temporaries: 0,
     };
     let mut inputs = Inputs::default();
     inputs.scan(&function.body);
     let _ = writeln!(
         emitter.text,
-        "func.func @{}(%args: !llvm.ptr, %extents: !llvm.ptr, %scalars: !llvm.ptr, \
-         %tile_begin: i64, %tile_end: i64, %scratch: !llvm.ptr) {{",
+        // Arguments may be one buffer twice; scratch and the arrays are nobody else's.
+        "func.func @{}(%args: !llvm.ptr {{llvm.noalias}}, %extents: !llvm.ptr {{llvm.noalias}}, \
+         %scalars: !llvm.ptr, %tile_begin: i64, %tile_end: i64, \
+         %scratch: !llvm.ptr {{llvm.noalias}}) {{",
         function.name
     );
     // Loaded once, here: LLVM cannot know that no store changes them.

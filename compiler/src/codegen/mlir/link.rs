@@ -4,7 +4,7 @@
 //! other and the references among them resolved. Everything that would need a
 //! real linker or loader is refused.
 
-use super::{ALIGNMENT, CodeBlob, CodegenError};
+use super::{CodeBlob, CodegenError};
 use object::{
     Object, ObjectSection, ObjectSymbol, RelocationKind, RelocationTarget, SectionFlags,
     SectionIndex, SectionKind, SymbolKind, SymbolScope, elf::SHF_ALLOC, read::elf::ElfFile64,
@@ -112,7 +112,7 @@ impl Linker {
         }
         self.place(file, is_text)?;
         // Data on lines of its own, away from instructions.
-        self.pad(ALIGNMENT, 0);
+        self.pad(CodeBlob::ALIGNMENT, 0);
         self.place(file, is_data)
     }
 
@@ -127,10 +127,10 @@ impl Linker {
                 continue;
             }
             let align = usize::try_from(section.align().max(1)).unwrap_or(usize::MAX);
-            if align > ALIGNMENT {
+            if align > CodeBlob::ALIGNMENT {
                 return Err(CodegenError::Link(format!(
                     "a section wants an alignment of {align} bytes, {} is the most",
-                    ALIGNMENT
+                    CodeBlob::ALIGNMENT
                 )));
             }
             // `int3` between functions stops a stray jump.

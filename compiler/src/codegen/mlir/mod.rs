@@ -29,29 +29,26 @@ pub use emit::emit_function;
 use crate::{codegen::CodeBlob, loops::Function, target::CpuTarget};
 use std::fmt;
 
-/// What a blob's address must be a multiple of.
-const ALIGNMENT: usize = 64;
-
 /// Compiles loop programs, each as a module of its own, on all cores, into one
 /// blob. The result does not depend on the number of cores.
 ///
 /// # Errors
 ///
-/// The first function, in order, that does not compile; see [`CodegenError`].
-pub fn compile_functions(
-    functions: &[Function],
-    target: &CpuTarget,
-) -> Result<CodeBlob, CodegenError> {
+/// The first function, in order, that does not compile: its name and a [`CodegenError`].
+pub fn compile_functions(functions: &[Function], target: &CpuTarget) -> Result<CodeBlob, String> {
+    let fault =
+        |function: &Function, error: CodegenError| format!("kernel `{}`: {error}", function.name);
     let texts = functions
         .iter()
-        .map(|function| emit_function(function, target))
-        .collect::<Result<Vec<String>, CodegenError>>()?;
+        .map(|function| emit_function(function, target).map_err(|error| fault(function, error)))
+        .collect::<Result<Vec<String>, String>>()?;
     let modules: Vec<&str> = texts.iter().map(String::as_str).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut whole = CodeBlob::default();
-    for part in compile_modules(&modules, target, threads) {
-        let part = part?;
-        let base = whole.bytes.len().next_multiple_of(ALIGNMENT);
+    let parts = compile_modules(&modules, target, threads);
+    for (function, part) in functions.iter().zip(parts) {
+        let part = part.map_err(|error| fault(function, error))?;
+        let base = whole.bytes.len().next_multiple_of(CodeBlob::ALIGNMENT);
         // `int3` between functions stops a stray jump.
         whole.bytes.resize(base, 0xcc);
         whole.bytes.extend_from_slice(&part.bytes);

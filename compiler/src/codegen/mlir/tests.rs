@@ -3,69 +3,19 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::codegen::mapped::{KernelCode, Mapped};
 use crate::target::CPU_TARGETS;
 use std::ptr::null_mut;
 
 mod loops;
 
-/// The calling convention of a kernel: buffers, extents, scalars, the tiles to
-/// do, scratch memory.
-type Kernel = unsafe extern "C" fn(*const *mut u8, *const i64, *const f32, i64, i64, *mut u8);
-
-/// A blob mapped readable and executable.
-struct Mapped {
-    address: *mut libc::c_void,
-    length: usize,
-    blob: CodeBlob,
-}
-
-impl Mapped {
-    fn new(blob: CodeBlob) -> Self {
-        let length = blob.bytes.len().max(1);
-        // SAFETY: a fresh private mapping, written before it becomes executable.
-        let address = unsafe {
-            let address = libc::mmap(
-                null_mut(),
-                length,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            );
-            assert_ne!(address, libc::MAP_FAILED);
-            std::ptr::copy_nonoverlapping(blob.bytes.as_ptr(), address.cast(), blob.bytes.len());
-            let protection = libc::PROT_READ | libc::PROT_EXEC;
-            assert_eq!(libc::mprotect(address, length, protection), 0);
-            address
-        };
-        Self {
-            address,
-            length,
-            blob,
-        }
-    }
-
-    fn kernel(&self, name: &str) -> Kernel {
-        let offset = self
-            .blob
-            .entries
-            .iter()
-            .find(|(entry, _)| entry == name)
-            .unwrap()
-            .1;
-        // SAFETY: the tests declare every entry with the kernel signature.
-        unsafe { std::mem::transmute(self.address.cast::<u8>().add(offset)) }
-    }
-}
-
-impl Drop for Mapped {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `new` with this length.
-        unsafe { libc::munmap(self.address, self.length) };
-    }
-}
-
-fn run(kernel: Kernel, buffers: &mut [&mut [f32]], extents: &[i64], scalars: &[f32], tiles: i64) {
+fn run(
+    kernel: KernelCode,
+    buffers: &mut [&mut [f32]],
+    extents: &[i64],
+    scalars: &[f32],
+    tiles: i64,
+) {
     let pointers: Vec<*mut u8> = buffers.iter_mut().map(|b| b.as_mut_ptr().cast()).collect();
     let (args, extents, scalars) = (pointers.as_ptr(), extents.as_ptr(), scalars.as_ptr());
     // SAFETY: the kernels of these tests stay inside the buffers they are given.
@@ -149,7 +99,7 @@ func.func @row_sum(%args: !llvm.ptr, %extents: !llvm.ptr, %scalars: !llvm.ptr, %
 fn a_masked_vector_add_runs() {
     for target in runnable() {
         let lanes = target.vector_lanes_f32;
-        let mapped = Mapped::new(compile_module(&add_text(lanes), &target).unwrap());
+        let mapped = Mapped::new(&compile_module(&add_text(lanes), &target).unwrap());
         let n = 5 * lanes + 3;
         let mut x: Vec<f32> = (0..n).map(|i| i as f32).collect();
         let mut y: Vec<f32> = (0..n).map(|i| 1.0 - 3.0 * i as f32).collect();
@@ -167,7 +117,7 @@ fn a_masked_vector_add_runs() {
 fn a_reduction_runs() {
     for target in runnable() {
         let lanes = target.vector_lanes_f32;
-        let mapped = Mapped::new(compile_module(&row_sum_text(lanes), &target).unwrap());
+        let mapped = Mapped::new(&compile_module(&row_sum_text(lanes), &target).unwrap());
         let (rows, n) = (7, 9 * lanes);
         // Small integers: every order of addition gives the same sum.
         let mut x: Vec<f32> = (0..rows * n).map(|i| (i % 13) as f32 - 4.0).collect();
@@ -239,7 +189,7 @@ fn tables_jumps_and_memory_routines_are_linked() {
     for target in runnable() {
         let blob = compile_module(LINKED, &target).unwrap();
         assert_eq!(blob.entries.len(), 1, "{:?}", blob.entries);
-        let mapped = Mapped::new(blob);
+        let mapped = Mapped::new(&blob);
         for which in [0, 3, 6] {
             let mut out = vec![7.0; 1025];
             run(
@@ -285,7 +235,7 @@ fn overlapping_moves_are_right_both_ways() {
     if !target.runs_here() {
         return;
     }
-    let mapped = Mapped::new(compile_module(MOVE, &target).unwrap());
+    let mapped = Mapped::new(&compile_module(MOVE, &target).unwrap());
     for (from, to) in [(0, 3), (3, 0), (10, 200), (5, 5)] {
         let mut x: Vec<f32> = (0..300).map(|i| i as f32).collect();
         let mut expected = x.clone();
@@ -322,7 +272,7 @@ fn bf16_dot_belongs_to_its_target() {
     if !bf16.runs_here() {
         return;
     }
-    let mapped = Mapped::new(blob);
+    let mapped = Mapped::new(&blob);
     // Two bf16 in a float: the high half is the odd element.
     let pair =
         |even: f32, odd: f32| f32::from_bits(even.to_bits() >> 16 | odd.to_bits() & 0xffff_0000);

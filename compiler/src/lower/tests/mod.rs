@@ -8,12 +8,13 @@ use half::bf16;
 use mm1_package::DType;
 
 use super::{Lowered, Machine, lower};
-use crate::codegen::cranelift::compile_functions;
 use crate::codegen::mapped::Mapped;
+use crate::codegen::{self, Backend};
 use crate::kernel::evaluate::evaluate;
 use crate::kernel::{
     Address, AxisId, AxisSize, BufferId, Coordinate, Expr, ExprId, Guard, Kernel, Store,
 };
+use crate::target::{CPU_TARGETS, CpuTarget};
 
 /// Bytes after each buffer that must stay as they are; as floats they are NaN.
 const GUARD: [u8; 64] = [0xff; 64];
@@ -80,7 +81,27 @@ fn tile_count(kernel: &Kernel, lowered: &Lowered, extents: &[u64]) -> i64 {
     counts.product()
 }
 
-/// Runs a kernel as machine code; the tiles in two calls, the later ones first.
+/// The generators that make code of this machine's vectors, if it runs here; the first is the reference.
+fn generators(machine: &Machine) -> Vec<(Backend, CpuTarget)> {
+    let mut all = vec![(Backend::Cranelift, CPU_TARGETS[2])];
+    #[cfg(feature = "mlir")]
+    all.extend(
+        CPU_TARGETS
+            .into_iter()
+            .filter(|target| {
+                target.vector_lanes_f32 == machine.lanes as usize
+                    && target.bf16_dot == (machine.bf16_dot && machine.lanes == 16)
+                    && target.runs_here()
+            })
+            .map(|target| (Backend::Mlir, target)),
+    );
+    #[cfg(not(feature = "mlir"))]
+    let _ = machine;
+    all
+}
+
+/// Runs a kernel as machine code of every generator, whose results must be the same; the tiles
+/// in two calls, the later ones first.
 fn execute(
     kernel: &Kernel,
     machine: &Machine,
@@ -88,15 +109,54 @@ fn execute(
     extents: &[u64],
 ) -> Vec<Vec<u8>> {
     let lowered = lower(kernel, machine).unwrap();
-    let blob = compile_functions(std::slice::from_ref(&lowered.function)).unwrap();
-    let code = Mapped::new(&blob);
+    let mut results: Vec<Vec<Vec<u8>>> = Vec::new();
+    for (backend, target) in generators(machine) {
+        let got = execute_by(kernel, &lowered, (backend, target), buffers, extents);
+        if let Some(reference) = results.first() {
+            let pairs = reference.iter().zip(&got).zip(&kernel.buffers);
+            for (number, ((a, b), buffer)) in pairs.enumerate() {
+                let place = same(buffer.dtype, a, b);
+                assert_eq!(
+                    place, None,
+                    "`{}` by {backend} for {target}: buffer {number} differs",
+                    kernel.name
+                );
+            }
+        }
+        results.push(got);
+    }
+    results.swap_remove(0)
+}
+
+/// Where two arrays differ, other than in the kind of NaN.
+fn same(dtype: DType, a: &[u8], b: &[u8]) -> Option<usize> {
+    if a == b {
+        return None;
+    }
+    let size = dtype.size() as usize;
+    let pairs = a.chunks(size).zip(b.chunks(size));
+    let bits = pairs.map(|(a, b)| a == b);
+    let numbers = decode(dtype, a).into_iter().zip(decode(dtype, b));
+    bits.zip(numbers)
+        .position(|(same, (a, b))| !(same || a.is_nan() && b.is_nan()))
+}
+
+fn execute_by(
+    kernel: &Kernel,
+    lowered: &Lowered,
+    (backend, target): (Backend, CpuTarget),
+    buffers: &[Vec<u8>],
+    extents: &[u64],
+) -> Vec<Vec<u8>> {
+    let functions = std::slice::from_ref(&lowered.function);
+    let code = Mapped::new(&codegen::generate(functions, backend, &target).unwrap());
     let mut memory: Vec<Vec<u8>> = buffers
         .iter()
         .map(|bytes| [bytes.as_slice(), &GUARD].concat())
         .collect();
     let args: Vec<*mut u8> = memory.iter_mut().map(|bytes| bytes.as_mut_ptr()).collect();
     let sizes: Vec<i64> = extents.iter().map(|size| *size as i64).collect();
-    let tiles = tile_count(kernel, &lowered, extents);
+    let tiles = tile_count(kernel, lowered, extents);
     let middle = (tiles + 1) / 2;
     for range in [middle..tiles, 0..middle] {
         let scratch = lowered.function.scratch_bytes;

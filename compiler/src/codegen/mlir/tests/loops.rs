@@ -12,7 +12,7 @@ use mm1_package::DType;
 fn execute(function: &Function, target: &CpuTarget, buffers: &mut [&mut [f32]], extents: &[i64]) {
     let text = emit_function(function, target).unwrap();
     let blob = compile_module(&text, target).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let mapped = Mapped::new(blob);
+    let mapped = Mapped::new(&blob);
     run(mapped.kernel(&function.name), buffers, extents, &[], 1);
 }
 
@@ -511,7 +511,7 @@ fn functions_share_a_blob() {
                 b.finish(format!("f{number}"))
             })
             .collect();
-        let mapped = Mapped::new(compile_functions(&functions, &target).unwrap());
+        let mapped = Mapped::new(&compile_functions(&functions, &target).unwrap());
         let mut out = [-1.0; 48];
         for name in ["f2", "f0", "f1"] {
             run(mapped.kernel(name), &mut [&mut out], &[], &[], 1);
