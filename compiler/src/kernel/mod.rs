@@ -50,11 +50,7 @@
 
 pub mod evaluate;
 mod expr;
-<<<<<<< HEAD
-pub mod text;
-=======
 mod text;
->>>>>>> main
 
 pub use expr::{Address, Coordinate, Expr, ExprId, Guard};
 

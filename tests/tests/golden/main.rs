@@ -15,7 +15,6 @@ use mm1_compiler::emit;
 use mm1_compiler::graph::Graph;
 use mm1_compiler::graph::text::{parse, print};
 use mm1_compiler::graph::verify::verify;
-use mm1_compiler::kernel::text;
 use mm1_compiler::passes::run;
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::{Model, Precision};
@@ -66,7 +65,7 @@ fn stages(name: &str, kernels: &mut BTreeMap<String, String>) -> Vec<(&'static s
     for kernel in distinct_kernels(&planned) {
         kernels.insert(
             format!("{} {}", kernel.name, kernel.hash()),
-            text::print(&kernel),
+            kernel.to_string(),
         );
     }
     let calls = emit::calls(&planned, true);
