@@ -165,7 +165,7 @@ mod tests {
             ("model", "[decoder]"),
             ("graph", "# program accumulate\n"),
             ("fused", " -> "),
-            ("kernels", "  stage s0 over "),
+            ("kernels", "\n  s0[a0"),
             ("plan", "largest live set"),
             ("loops", "  for %"),
             ("clif", "function "),

@@ -78,6 +78,8 @@ impl Backend {
 
     /// What schedules may use of a target.
     pub fn machine(self, target: &CpuTarget) -> Machine {
+        #[cfg(not(feature = "mlir"))]
+        let _ = target;
         match self {
             Self::Cranelift => Machine::with_lanes(4),
             #[cfg(feature = "mlir")]
