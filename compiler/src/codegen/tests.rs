@@ -18,6 +18,10 @@ const WIDTHS: [u32; 4] = [1, 4, 8, 16];
 
 /// The generators whose code can run here.
 fn generators() -> Vec<(Backend, CpuTarget)> {
+    #[cfg_attr(
+        not(feature = "mlir"),
+        expect(unused_mut, reason = "one generator only")
+    )]
     let mut all = vec![(Backend::Cranelift, CPU_TARGETS[2])];
     #[cfg(feature = "mlir")]
     all.extend(

@@ -3,7 +3,7 @@
 mod contract;
 mod models;
 mod rows;
-#[cfg(feature = "mlir")]
+
 use half::bf16;
 use mm1_package::DType;
 
@@ -83,6 +83,10 @@ fn tile_count(kernel: &Kernel, lowered: &Lowered, extents: &[u64]) -> i64 {
 
 /// The generators that make code of this machine's vectors, if it runs here; the first is the reference.
 fn generators(machine: &Machine) -> Vec<(Backend, CpuTarget)> {
+    #[cfg_attr(
+        not(feature = "mlir"),
+        expect(unused_mut, reason = "one generator only")
+    )]
     let mut all = vec![(Backend::Cranelift, CPU_TARGETS[2])];
     #[cfg(feature = "mlir")]
     all.extend(
