@@ -260,8 +260,6 @@ impl Constants {
 
 /// Lays out regions and tensors.
 struct Assembly<'a> {
-    model: &'a Model,
-    options: &'a Options,
     planned: &'a Planned,
     package: Package,
     constants: Constants,
@@ -270,7 +268,7 @@ struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    fn new(model: &'a Model, options: &'a Options, planned: &'a Planned) -> Self {
+    fn new(model: &Model, options: &Options, planned: &'a Planned) -> Self {
         let regions = [
             "parameters",
             "gradients",
@@ -301,8 +299,6 @@ impl<'a> Assembly<'a> {
             programs: Vec::new(),
         };
         Self {
-            model,
-            options,
             planned,
             package,
             constants: Constants::default(),
@@ -311,7 +307,6 @@ impl<'a> Assembly<'a> {
     }
 
     fn assemble(mut self, kernels: Kernels) -> Result<Package, String> {
-        let _ = (self.model, self.options);
         self.parameters();
         for Scheduled {
             kernel,

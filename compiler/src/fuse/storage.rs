@@ -11,7 +11,7 @@ use mm1_package::DType;
 
 use super::group::{Groups, Kind};
 use super::view::View;
-use crate::graph::{Binary, Dim, InputRole, NodeId, Op, Value, product};
+use crate::graph::{Binary, Dim, InputRole, NodeId, Op, Value};
 
 /// Index into [`super::Fused::buffers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -295,10 +295,5 @@ impl BufferInfo {
     /// Bytes at full bounds.
     pub fn bytes(&self) -> u64 {
         self.elements * self.dtype.size()
-    }
-
-    /// Elements as one size.
-    pub fn size(&self) -> Dim {
-        product(&self.dims)
     }
 }
