@@ -44,8 +44,9 @@ apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
 }
 
-# Whether apt knows a version of the package to install.
-apt_offers() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+# Whether apt knows a version of the package to install. The answer is read to its end: with
+# `pipefail`, a reader that leaves early (grep -q) fails the writer and so the test.
+apt_offers() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep 'Candidate: [^(]' >/dev/null; }
 
 # Those of the given Debian packages that are not installed.
 not_installed() {
