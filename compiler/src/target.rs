@@ -1,4 +1,4 @@
-//! Named CPU targets.
+//! Named targets.
 //!
 //! A target is a *name* with a fixed meaning: which instructions may be used and
 //! how wide a vector is. Generated code, schedules and golden files depend on
@@ -6,6 +6,57 @@
 //! which name [`CpuTarget::host`] picks.
 
 use std::fmt;
+
+/// What code is generated for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// A processor.
+    Cpu(CpuTarget),
+    /// A graphics processor.
+    Gpu(GpuTarget),
+}
+
+/// A graphics processor, known by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GpuTarget {
+    /// The name that selects this target.
+    pub name: &'static str,
+    /// LLVM's processor name.
+    pub llvm_cpu: &'static str,
+    /// LLVM features, among them the PTX version, which a driver must know.
+    pub features: &'static str,
+}
+
+/// Every GPU target.
+///
+/// PTX 8.6 is what drivers from 560 on take.
+pub const GPU_TARGETS: [GpuTarget; 1] = [GpuTarget {
+    name: "cuda:sm_90a",
+    llvm_cpu: "sm_90a",
+    features: "+ptx86",
+}];
+
+impl Target {
+    /// The name that selects it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cpu(target) => target.name,
+            Self::Gpu(target) => target.name,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for GpuTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
 
 /// A set of instructions that CPU code may use, known by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
