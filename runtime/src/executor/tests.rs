@@ -84,6 +84,7 @@ fn package() -> Package {
         hash: String::new(),
         entry,
         scratch_bytes: 100,
+        gpu: None,
     };
     let mut weight = tensor(
         "weight",
