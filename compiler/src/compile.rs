@@ -326,6 +326,7 @@ impl<'a> Assembly<'a> {
                 hash: hash.clone(),
                 entry: *entry as u64,
                 scratch_bytes: lowered.function.scratch_bytes,
+                gpu: None,
             });
         }
         for program in &self.planned.programs {

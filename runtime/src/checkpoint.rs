@@ -12,6 +12,7 @@ pub mod tensors;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use mm1_package::{Role, Tensor};
@@ -21,9 +22,9 @@ use files::{FileError, Writer};
 use manifest::{
     COMMITTED, Damage, FORMAT, FileEntry, MANIFEST, Manifest, OPTIMIZER, PARAMETERS, RESOLVED,
 };
-use tensors::{Item, TensorsError, TensorsFile};
+use tensors::{Content, Item, TensorsError, TensorsFile};
 
-use crate::executor::Executor;
+use crate::executor::{Executor, ExecutorError};
 
 /// Regions of the optimizer's state.
 const MOMENTS: [&str; 2] = ["moment1", "moment2"];
@@ -58,6 +59,8 @@ pub enum CheckpointError {
     },
     /// A tensor file does not parse.
     Tensors(TensorsError),
+    /// The device refused what was loaded.
+    Executor(ExecutorError),
     /// The checkpoint belongs to another model.
     OtherModel {
         /// The checkpoint.
@@ -74,6 +77,7 @@ impl CheckpointError {
             Self::File(_) => "MM1C0601",
             Self::Damaged(_) | Self::AllDamaged { .. } => "MM1C0602",
             Self::Tensors(_) => "MM1C0603",
+            Self::Executor(error) => error.code(),
             Self::OtherModel { .. } => "MM1C0604",
         }
     }
@@ -81,8 +85,12 @@ impl CheckpointError {
 
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Executor(error) = self {
+            return write!(f, "{error}");
+        }
         write!(f, "{}: ", self.code())?;
         match self {
+            Self::Executor(_) => Ok(()),
             Self::File(error) => write!(f, "{error}"),
             Self::Damaged(damage) => write!(f, "the checkpoint is damaged: {damage}"),
             Self::AllDamaged { folder, damages } => {
@@ -103,6 +111,12 @@ impl std::error::Error for CheckpointError {}
 impl From<FileError> for CheckpointError {
     fn from(error: FileError) -> Self {
         Self::File(error)
+    }
+}
+
+impl From<ExecutorError> for CheckpointError {
+    fn from(error: ExecutorError) -> Self {
+        Self::Executor(error)
     }
 }
 
@@ -318,8 +332,8 @@ pub fn peek(path: &Path) -> Result<Snapshot, CheckpointError> {
     snapshot(path, manifest)
 }
 
-/// Loads one checkpoint folder into `executor` after checking every hash. On an error the
-/// executor is unchanged.
+/// Loads one checkpoint folder into `executor` after checking every hash. On an error of the
+/// checkpoint the executor is unchanged.
 pub fn load(path: &Path, executor: &mut Executor) -> Result<Snapshot, CheckpointError> {
     let manifest = Manifest::read(path).map_err(CheckpointError::Damaged)?;
     manifest.verify(path).map_err(CheckpointError::Damaged)?;
@@ -371,10 +385,7 @@ fn load_verified(
     for (mut file, places) in plan {
         for place in places {
             let bytes = file.read(&place.name)?;
-            let region = executor
-                .region_mut(&place.region)
-                .expect("places name regions of this executor");
-            region[place.start..place.start + bytes.len()].copy_from_slice(&bytes);
+            executor.write_region(&place.region, place.range.start, &bytes)?;
         }
     }
     Ok(snapshot)
@@ -385,8 +396,7 @@ struct Place {
     name: String,
     region: String,
     tensor: Tensor,
-    start: usize,
-    bytes: usize,
+    range: Range<u64>,
 }
 
 impl Place {
@@ -396,8 +406,7 @@ impl Place {
             name,
             region: region.to_string(),
             tensor: tensor.clone(),
-            start: tensor.slot.offset as usize,
-            bytes: (elements * tensor.dtype.size()) as usize,
+            range: tensor.slot.offset..tensor.slot.offset + elements * tensor.dtype.size(),
         }
     }
 
@@ -424,7 +433,7 @@ fn moments(executor: &Executor) -> Vec<Place> {
     let package = executor.package();
     MOMENTS
         .iter()
-        .filter(|region| executor.region(region).is_some_and(|it| !it.is_empty()))
+        .filter(|region| executor.region_bytes(region).is_some_and(|bytes| bytes > 0))
         .flat_map(|region| {
             package
                 .tensors
@@ -483,16 +492,15 @@ fn write_all(
     ] {
         let items: Vec<Item<'_>> = places
             .iter()
-            .map(|place| {
-                let region = executor
-                    .region(&place.region)
-                    .expect("places name regions of this executor");
-                Item {
-                    name: place.name.clone(),
-                    dtype: place.tensor.dtype,
-                    shape: place.shape(executor),
-                    bytes: &region[place.start..place.start + place.bytes],
-                }
+            .map(|place| Item {
+                name: place.name.clone(),
+                dtype: place.tensor.dtype,
+                shape: place.shape(executor),
+                content: Content::Region {
+                    executor,
+                    region: &place.region,
+                    range: place.range.clone(),
+                },
             })
             .collect();
         let (bytes, blake3) = tensors::write(&folder.join(name), &items)?;

@@ -142,10 +142,12 @@ impl Engine for Executor {
     }
 
     fn zero_gradients(&mut self) -> Result<(), RunError> {
-        self.region_mut("gradients")
-            .ok_or_else(|| RunError::Missing("the package has no gradients".into()))?
-            .fill(0);
-        Ok(())
+        match self.fill_region("gradients", 0) {
+            Err(ExecutorError::UnknownRegion(_)) => {
+                Err(RunError::Missing("the package has no gradients".into()))
+            }
+            other => Ok(other?),
+        }
     }
 
     fn nonfinite_gradient(&self) -> Option<String> {

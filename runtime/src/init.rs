@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use mm1_package::{DType, Init, Role, Tensor};
 
 use crate::checkpoint::files::FileError;
-use crate::checkpoint::tensors::{self, Item, TensorsError, TensorsFile};
+use crate::checkpoint::tensors::{self, Content, Item, TensorsError, TensorsFile};
 use crate::executor::{Executor, ExecutorError};
 use crate::philox::{Philox, stream_of, unit_f64};
 
@@ -239,17 +239,17 @@ pub fn save_weights(executor: &Executor, path: &Path) -> Result<(), WeightsError
     let mut items = Vec::new();
     let parameters = parameters(executor, |tensor| Some(shape(executor, tensor)));
     for (tensor, shape) in &parameters {
-        let region = &executor.package().regions[tensor.slot.region as usize].name;
-        let bytes = executor
-            .region(region)
-            .expect("a tensor's region exists in a loaded package");
-        let start = tensor.slot.offset as usize;
-        let length = (shape.iter().product::<u64>() * tensor.dtype.size()) as usize;
+        let start = tensor.slot.offset;
+        let length = shape.iter().product::<u64>() * tensor.dtype.size();
         items.push(Item {
             name: tensor.name.clone(),
             dtype: tensor.dtype,
             shape: shape.clone(),
-            bytes: &bytes[start..start + length],
+            content: Content::Region {
+                executor,
+                region: &executor.package().regions[tensor.slot.region as usize].name,
+                range: start..start + length,
+            },
         });
     }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
@@ -302,7 +302,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::checkpoint::tests::package;
+    use crate::checkpoint::tests::{package, parameters_of};
 
     type Parameters<'a> = &'a [(&'a str, DType, &'a [u64], bool)];
 
@@ -382,7 +382,7 @@ mod tests {
         assert_eq!(load_weights(&mut target, &path, "encoder.").unwrap(), 1);
         assert_eq!(target.read_f32("decoder.weight").unwrap(), [0.0; 15]);
         assert_eq!(load_weights(&mut target, &path, "").unwrap(), 2);
-        assert_eq!(source.region("parameters"), target.region("parameters"));
+        assert_eq!(parameters_of(&source), parameters_of(&target));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

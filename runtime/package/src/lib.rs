@@ -24,6 +24,20 @@
 //! `scalars` is unused by kernels so far and may be null. Tiles are numbered from 0 to
 //! [`Launch::tiles`], the product over its tile axes of ceil(extent / tile). `scratch` is
 //! private to the calling thread, 64-byte aligned and at least [`Kernel::scratch_bytes`] long.
+//!
+//! # GPU kernels
+//! A package for `cuda:…` holds PTX instead: every kernel is a module of its own with one entry
+//! function, called `k` and the kernel's hash. Its parameters, in this order:
+//!
+//! 1. each argument: `.u64`, its address in global memory;
+//! 2. each extent: `.u64`, its value;
+//! 3. the number of tiles: `.u64`;
+//! 4. each of [`GpuKernel::tensor_maps`]: 128 bytes, aligned to 64.
+//!
+//! The grid has ceil(tiles / [`GpuKernel::tiles_per_block`]) blocks of [`GpuKernel::threads`]
+//! threads, both in one dimension; with [`GpuKernel::blocks_per_sm`] no more than that many blocks
+//! per multiprocessor, and each block walks tiles `blockIdx.x`, `blockIdx.x + gridDim.x`, … . A
+//! launch without tiles is skipped. No result depends on the size of the grid.
 
 mod codec;
 pub mod dtype;
@@ -34,14 +48,14 @@ pub use dtype::DType;
 use serde::{Deserialize, Serialize};
 
 /// Format version; a reader refuses any other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Package {
-    /// Named target, `cpu:x86-64-v4`.
+    /// Named target, `cpu:x86-64-v4` or `cuda:sm_90a`.
     pub target: String,
-    /// Code generator: `mlir` or `cranelift`.
+    /// Code generator: `mlir`, `cranelift` or `nvgpu`.
     pub backend: String,
     /// CPU features that the code needs, as `is_x86_feature_detected!` spells them.
     pub cpu_features: Vec<String>,
@@ -57,7 +71,7 @@ pub struct Package {
     pub constants: Vec<u8>,
     /// Kernels, indexed by [`Launch::kernel`].
     pub kernels: Vec<Kernel>,
-    /// Position-independent machine code of all kernels.
+    /// Position-independent machine code of all kernels, or their PTX.
     pub code: Vec<u8>,
     /// Programs by name: `accumulate`, `apply`, `evaluate`, `encode_images`, `prefill`, `decode`, `run`.
     pub programs: Vec<Program>,
@@ -197,10 +211,58 @@ pub struct Kernel {
     pub name: String,
     /// Content hash of the kernel IR and the result-changing schedule, hex.
     pub hash: String,
-    /// Entry point, bytes from the start of [`Package::code`].
+    /// Entry point, bytes from the start of [`Package::code`]; of a GPU kernel, its PTX module.
     pub entry: u64,
     /// Scratch that one thread needs.
     pub scratch_bytes: u64,
+    /// How a GPU runs it; `None` for a CPU kernel.
+    pub gpu: Option<GpuKernel>,
+}
+
+/// The launch of a GPU kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GpuKernel {
+    /// Bytes of PTX (UTF-8) from [`Kernel::entry`].
+    pub ptx_bytes: u64,
+    /// Threads of a block, a multiple of 32.
+    pub threads: u32,
+    /// Dynamic shared memory of a block, bytes.
+    pub shared_bytes: u32,
+    /// Tiles of one block.
+    pub tiles_per_block: u32,
+    /// `Some(n)`: a persistent kernel, launched with at most n blocks per multiprocessor.
+    pub blocks_per_sm: Option<u32>,
+    /// TMA descriptors, passed after the other parameters.
+    pub tensor_maps: Vec<TensorMap>,
+}
+
+/// A TMA descriptor: how bulk copies see an argument. Elements out of bounds read as zero.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorMap {
+    /// Index into [`Launch::args`]: the base.
+    pub arg: u32,
+    /// Bytes added to the base, a multiple of 16.
+    pub offset: u64,
+    /// Element type.
+    pub dtype: DType,
+    /// Sizes in elements, innermost first, at most five. No descriptor has a size of 0: a run-time
+    /// size of 0 is encoded as 1, so a kernel must not load along an axis that is empty.
+    pub dims: Vec<MapDim>,
+    /// Strides of `dims[1..]` in bytes, multiples of 16.
+    pub strides: Vec<u64>,
+    /// Box in elements, innermost first, each at most 256.
+    pub box_dims: Vec<u32>,
+    /// Swizzle in bytes: 0, 32, 64 or 128.
+    pub swizzle: u32,
+}
+
+/// A size of a [`TensorMap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MapDim {
+    /// Known when compiled.
+    Fixed(u64),
+    /// Index into [`Launch::extents`].
+    Extent(u32),
 }
 
 /// One axis of a launch's tile grid.

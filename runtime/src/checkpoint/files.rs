@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::executor::ExecutorError;
+
 /// Environment variable of the fault: `checkpoint@N` kills the process, as `kill -9` would,
 /// before its N-th file-system call for checkpoints (from 1).
 pub const FAULT_VARIABLE: &str = "MM1C_FAULT";
@@ -38,6 +40,17 @@ impl fmt::Display for FileError {
 impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
+    }
+}
+
+impl From<ExecutorError> for FileError {
+    fn from(error: ExecutorError) -> Self {
+        Self {
+            action: "read",
+            path: PathBuf::from("the device's memory"),
+            bytes: None,
+            source: io::Error::other(error.to_string()),
+        }
     }
 }
 

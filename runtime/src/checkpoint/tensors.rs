@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use mm1_package::DType;
@@ -11,6 +12,7 @@ use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
 use super::files::{FileError, Writer};
+use crate::executor::Executor;
 
 /// Longest header that is read; the format's own limit.
 const MAX_HEADER: u64 = 100_000_000;
@@ -216,7 +218,44 @@ pub(crate) struct Item<'a> {
     /// Sizes.
     pub(crate) shape: Vec<u64>,
     /// Little-endian elements, row-major.
-    pub(crate) bytes: &'a [u8],
+    pub(crate) content: Content<'a>,
+}
+
+/// Where the bytes of a tensor to write are.
+pub(crate) enum Content<'a> {
+    /// Here.
+    #[cfg_attr(not(test), allow(dead_code))]
+    Bytes(&'a [u8]),
+    /// In a region of an executor.
+    Region {
+        /// Whose region.
+        executor: &'a Executor,
+        /// Its name.
+        region: &'a str,
+        /// First byte and the one past the last.
+        range: Range<u64>,
+    },
+}
+
+impl Content<'_> {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Region { range, .. } => range.end - range.start,
+        }
+    }
+
+    fn write(&self, writer: &mut Writer) -> Result<(), FileError> {
+        match self {
+            _ if self.len() == 0 => Ok(()),
+            Self::Bytes(bytes) => writer.write(bytes),
+            Self::Region {
+                executor,
+                region,
+                range,
+            } => executor.visit_region(region, range.clone(), &mut |bytes| writer.write(bytes)),
+        }
+    }
 }
 
 /// Writes `items` in their order; returns the file's length and hash.
@@ -231,7 +270,7 @@ pub(crate) fn write(path: &Path, items: &[Item<'_>]) -> Result<(u64, String), Fi
     let mut header = String::from("{");
     let mut offset = 0;
     for item in items {
-        let end = offset + item.bytes.len() as u64;
+        let end = offset + item.content.len();
         let entry = Entry {
             dtype: dtype(item.dtype),
             shape: &item.shape,
@@ -254,9 +293,7 @@ pub(crate) fn write(path: &Path, items: &[Item<'_>]) -> Result<(u64, String), Fi
     start.extend_from_slice(header.as_bytes());
     writer.write(&start)?;
     for item in items {
-        if !item.bytes.is_empty() {
-            writer.write(item.bytes)?;
-        }
+        item.content.write(&mut writer)?;
     }
     writer.finish()
 }
@@ -278,19 +315,19 @@ mod tests {
                 name: "z\"quoted".into(),
                 dtype: DType::F32,
                 shape: vec![2, 1],
-                bytes: &floats,
+                content: Content::Bytes(&floats),
             },
             Item {
                 name: "a".into(),
                 dtype: DType::Bf16,
                 shape: vec![],
-                bytes: &half::bf16::from_f32(3.0).to_le_bytes(),
+                content: Content::Bytes(&half::bf16::from_f32(3.0).to_le_bytes()),
             },
             Item {
                 name: "empty".into(),
                 dtype: DType::I32,
                 shape: vec![0, 4],
-                bytes: &[],
+                content: Content::Bytes(&[]),
             },
         ];
         let (length, hash) = write(&path, &items).unwrap();

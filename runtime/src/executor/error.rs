@@ -2,31 +2,15 @@
 
 use std::fmt;
 
-use crate::device::cpu::{CodeError, MemoryError, PoolError};
+use crate::device::DeviceError;
 
 /// Why a package cannot be loaded or used as asked.
 #[derive(Debug)]
 pub enum ExecutorError {
     /// The package contradicts itself; the text says where.
     Invalid(String),
-    /// Its code cannot run on this machine.
-    Code(CodeError),
-    /// No memory for a region.
-    Memory {
-        /// Region name.
-        region: String,
-        /// The system's answer.
-        error: MemoryError,
-    },
-    /// The regions together exceed the machine.
-    TooLarge {
-        /// Bytes that the package needs.
-        needed: u64,
-        /// Bytes of physical memory.
-        available: u64,
-    },
-    /// The thread pool cannot be made.
-    Pool(PoolError),
+    /// The device cannot take it in, or has failed.
+    Device(DeviceError),
     /// No such program in this package.
     UnknownProgram {
         /// Name asked for.
@@ -36,6 +20,19 @@ pub enum ExecutorError {
     },
     /// No such tensor in this package.
     UnknownTensor(String),
+    /// No such region in this package.
+    UnknownRegion(String),
+    /// Bytes beyond a region's end.
+    Range {
+        /// Name of the region.
+        region: String,
+        /// First byte asked for.
+        offset: u64,
+        /// Bytes asked for.
+        bytes: u64,
+        /// Bytes that it has.
+        size: u64,
+    },
     /// No such run-time size in this package.
     UnknownExtent(String),
     /// The size follows from another one and cannot be set.
@@ -76,16 +73,14 @@ impl ExecutorError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "MM1C0501",
-            Self::Code(_) => "MM1C0502",
-            Self::Memory { .. } | Self::TooLarge { .. } => "MM1C0503",
-            Self::Pool(_) => "MM1C0504",
+            Self::Device(error) => error.code(),
             Self::UnknownProgram { .. } => "MM1C0505",
-            Self::UnknownTensor(_) => "MM1C0506",
+            Self::UnknownTensor(_) | Self::UnknownRegion(_) => "MM1C0506",
             Self::UnknownExtent(_) | Self::DerivedExtent(_) | Self::ExtentBound { .. } => {
                 "MM1C0507"
             }
             Self::DType { .. } => "MM1C0508",
-            Self::Length { .. } => "MM1C0509",
+            Self::Length { .. } | Self::Range { .. } => "MM1C0509",
             Self::NoGradient(_) => "MM1C0510",
         }
     }
@@ -96,19 +91,23 @@ impl fmt::Display for ExecutorError {
         write!(f, "{}: ", self.code())?;
         match self {
             Self::Invalid(what) => write!(f, "the package is inconsistent: {what}"),
-            Self::Code(error) => write!(f, "{error}"),
-            Self::Memory { region, error } => write!(f, "region `{region}`: {error}"),
-            Self::TooLarge { needed, available } => write!(
-                f,
-                "the package needs {needed} bytes of memory, this machine has {available}"
-            ),
-            Self::Pool(error) => write!(f, "{error}"),
+            Self::Device(error) => write!(f, "{error}"),
             Self::UnknownProgram { name, known } => write!(
                 f,
                 "the package has no program `{name}`; it has {}",
                 known.join(", ")
             ),
             Self::UnknownTensor(name) => write!(f, "the package has no tensor `{name}`"),
+            Self::UnknownRegion(name) => write!(f, "the package has no region `{name}`"),
+            Self::Range {
+                region,
+                offset,
+                bytes,
+                size,
+            } => write!(
+                f,
+                "{bytes} bytes from byte {offset} of region `{region}`, which has {size}"
+            ),
             Self::UnknownExtent(name) => write!(f, "the package has no run-time size `{name}`"),
             Self::DerivedExtent(name) => {
                 write!(f, "run-time size `{name}` follows from another one")
@@ -137,3 +136,9 @@ impl fmt::Display for ExecutorError {
 }
 
 impl std::error::Error for ExecutorError {}
+
+impl From<DeviceError> for ExecutorError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
+}

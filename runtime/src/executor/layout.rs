@@ -37,10 +37,13 @@ impl Layout {
     }
 
     /// Calls `run(offset in memory, offset in packed data, length)`, in elements, for each
-    /// maximal contiguous piece.
-    pub(super) fn runs(&self, mut run: impl FnMut(usize, usize, usize)) {
+    /// maximal contiguous piece, until one fails.
+    pub(super) fn runs<E>(
+        &self,
+        mut run: impl FnMut(usize, usize, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.elements() == 0 {
-            return;
+            return Ok(());
         }
         // Axes from `split` on are one contiguous piece: all but the first of them are full.
         let mut split = self.sizes.len();
@@ -62,8 +65,9 @@ impl Layout {
                 rest /= self.sizes[axis];
                 step *= self.bounds[axis];
             }
-            run(in_memory, piece * length, length);
+            run(in_memory, piece * length, length)?;
         }
+        Ok(())
     }
 }
 
@@ -77,7 +81,10 @@ mod tests {
             bounds: bounds.to_vec(),
         };
         let mut found = Vec::new();
-        layout.runs(|memory, packed, length| found.push((memory, packed, length)));
+        let Ok(()) = layout.runs(|memory, packed, length| {
+            found.push((memory, packed, length));
+            Ok::<(), std::convert::Infallible>(())
+        });
         found
     }
 

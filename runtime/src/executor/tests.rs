@@ -5,6 +5,8 @@ use mm1_package::{
     TileAxis,
 };
 
+use std::time::Instant;
+
 use super::*;
 
 /// `for t in begin..end { (args[0] as *mut i32)[t] = t }`
@@ -84,6 +86,7 @@ fn package() -> Package {
         hash: String::new(),
         entry,
         scratch_bytes: 100,
+        gpu: None,
     };
     let mut weight = tensor(
         "weight",
@@ -154,6 +157,12 @@ fn executor(threads: usize) -> Executor {
     Executor::new(Arc::new(package()), threads).unwrap()
 }
 
+fn bytes_of(executor: &Executor, region: &str) -> Vec<u8> {
+    let mut bytes = vec![0; executor.region_bytes(region).unwrap() as usize];
+    executor.read_region(region, 0, &mut bytes).unwrap();
+    bytes
+}
+
 #[test]
 fn kernels_run_over_all_tiles() {
     for threads in [1, 2, 5] {
@@ -173,7 +182,7 @@ fn threads_do_not_change_bytes() {
             executor.run("index").unwrap();
             executor.run("add").unwrap();
         }
-        executor.region("outputs").unwrap().to_vec()
+        bytes_of(&executor, "outputs")
     };
     let one = bytes(1);
     assert!(one.iter().any(|&byte| byte != 0));
@@ -191,7 +200,8 @@ fn run_time_sizes_reach_kernels_and_derived_ones_follow() {
     assert_eq!(executor.read::<i32>("rows").unwrap(), [20; 10]);
     assert_eq!(executor.read::<i32>("later").unwrap(), [8; 4]);
     // Nothing beyond the run-time size is touched.
-    let outputs: &[i32] = bytemuck::cast_slice(executor.region("outputs").unwrap());
+    let outputs = bytes_of(&executor, "outputs");
+    let outputs: Vec<i32> = bytemuck::pod_collect_to_vec(&outputs);
     assert_eq!(outputs[10], 0);
     assert_eq!(outputs[1024 + 4], 0);
 
@@ -226,7 +236,7 @@ fn tensors_are_written_and_read_at_run_time_sizes() {
     executor.write("half", &data).unwrap();
     assert_eq!(executor.read_f32("half").unwrap(), [0., 1., 2., 3., 4., 5.]);
     // The second row starts at the bound of the run-time axis.
-    let row = &executor.region("outputs").unwrap()[8192 + 2000..];
+    let row = &bytes_of(&executor, "outputs")[8192 + 2000..];
     assert_eq!(row[..2], bf16(3.0).to_le_bytes());
     // The full bounds are accepted as well.
     executor.write("half", &vec![bf16(9.0); 2000]).unwrap();
@@ -246,14 +256,26 @@ fn tensors_are_written_and_read_at_run_time_sizes() {
 fn constants_and_gradients_are_found() {
     let mut executor = executor(1);
     assert_eq!(executor.read_f32("scalar").unwrap(), [1.5]);
-    let region: &mut [f32] = bytemuck::cast_slice_mut(executor.region_mut("gradients").unwrap());
-    region[16..22].copy_from_slice(&[1., 2., 3., 4., 5., 6.]);
+    let values = [1f32, 2., 3., 4., 5., 6.];
+    executor
+        .write_region("gradients", 64, bytemuck::cast_slice(&values))
+        .unwrap();
     assert_eq!(
         executor.read_gradient("weight").unwrap(),
         [1., 2., 3., 4., 5., 6.]
     );
     assert!(executor.read_gradient("scalar").is_err());
-    assert!(executor.region("cats").is_none());
+    assert!(executor.region_bytes("cats").is_none());
+    let error = executor.write_region("cats", 0, &[]).unwrap_err();
+    assert_eq!(error.code(), "MM1C0506");
+    for (offset, bytes) in [(0, 129), (128, 1), (u64::MAX, 1)] {
+        let mut into = vec![0; bytes];
+        let error = executor.read_region("gradients", offset, &mut into);
+        assert_eq!(error.unwrap_err().code(), "MM1C0509");
+    }
+    executor.fill_region("gradients", 0xff).unwrap();
+    assert!(executor.read_gradient("weight").unwrap()[0].is_nan());
+    assert_eq!(bytes_of(&executor, "parameters"), [0; 128]);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! and sizes is safe after these checks; what the machine code does is as trusted as any
 //! program that one starts.
 
+mod gpu;
+
 use std::collections::BTreeSet;
 
 use mm1_package::{DType, Extent, ExtentRef, Launch, Package, Slot, Tensor};
@@ -42,6 +44,8 @@ fn check_all(package: &Package) -> Result<(), String> {
                 package.code.len()
             ));
         }
+        gpu::check_kernel(package, kernel)
+            .map_err(|what| format!("kernel `{}`: {what}", kernel.name))?;
     }
     for program in &package.programs {
         for name in program.inputs.iter().chain(&program.outputs) {
@@ -141,13 +145,10 @@ fn check_tensor(package: &Package, tensor: &Tensor) -> Result<(), String> {
 }
 
 fn check_launch(package: &Package, launch: &Launch) -> Result<(), String> {
-    if package.kernels.get(launch.kernel as usize).is_none() {
-        return Err(format!(
-            "kernel {} of {}",
-            launch.kernel,
-            package.kernels.len()
-        ));
-    }
+    let kernel = package
+        .kernels
+        .get(launch.kernel as usize)
+        .ok_or_else(|| format!("kernel {} of {}", launch.kernel, package.kernels.len()))?;
     for slot in &launch.args {
         slot_end(package, *slot, 0)?;
     }
@@ -165,7 +166,7 @@ fn check_launch(package: &Package, launch: &Launch) -> Result<(), String> {
             .filter(|&tiles| i64::try_from(tiles).is_ok())
             .ok_or("the number of tiles overflows")?;
     }
-    Ok(())
+    gpu::check_launch(package, kernel, launch)
 }
 
 /// Checks that `bytes` bytes at `slot` lie within its region; returns the byte past them.

@@ -33,6 +33,10 @@ impl fmt::Display for CodeError {
                  machine's target",
                 names.join(", ")
             ),
+            Self::Target(target) if target.starts_with("cuda:") => write!(
+                f,
+                "the package was compiled for {target}: run it with `--device cuda`"
+            ),
             Self::Target(target) => write!(
                 f,
                 "the package was compiled for {target}, this machine is {}: compile the model for \

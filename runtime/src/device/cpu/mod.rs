@@ -1,9 +1,11 @@
 //! The CPU: executable code, memory for tensors and the thread pool.
 
 pub mod code;
+mod device;
 pub mod memory;
 pub mod pool;
 
 pub use code::{Code, CodeError, KernelFn};
+pub use device::CpuDevice;
 pub use memory::{Memory, MemoryError};
 pub use pool::{Pool, PoolError};
