@@ -73,6 +73,11 @@ impl Builder {
         ValueId(self.types.len() as u32 - 1)
     }
 
+    /// A value that the surroundings of the function define.
+    pub fn input(&mut self, ty: Type) -> ValueId {
+        self.fresh(ty)
+    }
+
     fn push(&mut self, stmt: Stmt) {
         self.blocks
             .last_mut()

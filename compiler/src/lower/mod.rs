@@ -7,7 +7,7 @@
 
 mod attention;
 mod contract;
-mod emit;
+pub(crate) mod emit;
 mod grid;
 mod math;
 mod micro;
