@@ -25,7 +25,7 @@ impl Entry {
     pub fn of(model: &Model, options: &Options) -> Option<Self> {
         let mut parts: Vec<Vec<u8>> = vec![
             model.resolved.clone().into_bytes(),
-            options.target.name.as_bytes().to_vec(),
+            options.target.name().as_bytes().to_vec(),
             options.backend.to_string().into_bytes(),
             compiler_identity()?,
         ];

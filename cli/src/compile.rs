@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen;
 use mm1_compiler::compile::{CompileError, Options};
-use mm1_compiler::target::CpuTarget;
+use mm1_compiler::target::{CpuTarget, Target};
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
 use mm1_package::Package;
@@ -74,9 +74,9 @@ pub fn options(request: &Request) -> Result<Options, Failure> {
     Ok(Options {
         target: match &request.target {
             Some(name) => {
-                CpuTarget::parse(name).map_err(|error| Failure::new(error.to_string()))?
+                Target::parse(name).map_err(|error| Failure::new(error.to_string()))?
             }
-            None => CpuTarget::host().ok_or_else(unsupported)?,
+            None => CpuTarget::host().map(Target::Cpu).ok_or_else(unsupported)?,
         },
         backend: match request.backend {
             Some(Backend::Mlir) => codegen::Backend::parse("mlir").map_err(Failure::new)?,

@@ -25,18 +25,45 @@ pub struct GpuTarget {
     pub llvm_cpu: &'static str,
     /// LLVM features, among them the PTX version, which a driver must know.
     pub features: &'static str,
+    /// Whether products of bf16 run on the matrix units of Hopper.
+    pub wgmma: bool,
 }
 
-/// Every GPU target.
-///
-/// PTX 8.6 is what drivers from 560 on take.
-pub const GPU_TARGETS: [GpuTarget; 1] = [GpuTarget {
-    name: "cuda:sm_90a",
-    llvm_cpu: "sm_90a",
-    features: "+ptx86",
-}];
+/// Every GPU target. The driver compiles code for `cuda:sm_80` for any later card too; code for
+/// `cuda:sm_90a` runs on that architecture only. PTX 8.6 is what drivers from 560 on take.
+pub const GPU_TARGETS: [GpuTarget; 2] = [
+    GpuTarget {
+        name: "cuda:sm_90a",
+        llvm_cpu: "sm_90a",
+        features: "+ptx86",
+        wgmma: true,
+    },
+    GpuTarget {
+        name: "cuda:sm_80",
+        llvm_cpu: "sm_80",
+        features: "+ptx80",
+        wgmma: false,
+    },
+];
 
 impl Target {
+    /// Finds a target by its name.
+    ///
+    /// # Errors
+    ///
+    /// The name is that of no target.
+    pub fn parse(name: &str) -> Result<Self, UnknownTarget> {
+        let gpu = GPU_TARGETS.iter().find(|target| target.name == name);
+        let cpu = CPU_TARGETS.iter().find(|target| target.name == name);
+        match (cpu, gpu) {
+            (Some(target), _) => Ok(Self::Cpu(*target)),
+            (None, Some(target)) => Ok(Self::Gpu(*target)),
+            (None, None) => Err(UnknownTarget {
+                name: name.to_owned(),
+            }),
+        }
+    }
+
     /// The name that selects it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -101,42 +128,29 @@ pub const CPU_TARGETS: [CpuTarget; 3] = [
     },
 ];
 
-/// A CPU target name that is not one of [`CPU_TARGETS`].
+/// A name that is none of [`CPU_TARGETS`] and [`GPU_TARGETS`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownCpuTarget {
+pub struct UnknownTarget {
     /// The name that was asked for.
     pub name: String,
 }
 
-impl fmt::Display for UnknownCpuTarget {
+impl fmt::Display for UnknownTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown CPU target `{}`; known are", self.name)?;
-        for (index, target) in CPU_TARGETS.iter().enumerate() {
+        write!(f, "unknown target `{}`; known are", self.name)?;
+        let cpu = CPU_TARGETS.iter().map(|target| target.name);
+        let gpu = GPU_TARGETS.iter().map(|target| target.name);
+        for (index, name) in cpu.chain(gpu).enumerate() {
             let separator = if index == 0 { "" } else { "," };
-            write!(f, "{separator} `{}`", target.name)?;
+            write!(f, "{separator} `{name}`")?;
         }
         Ok(())
     }
 }
 
-impl std::error::Error for UnknownCpuTarget {}
+impl std::error::Error for UnknownTarget {}
 
 impl CpuTarget {
-    /// Finds a target by its name.
-    ///
-    /// # Errors
-    ///
-    /// The name is not one of [`CPU_TARGETS`].
-    pub fn parse(name: &str) -> Result<Self, UnknownCpuTarget> {
-        CPU_TARGETS
-            .iter()
-            .find(|target| target.name == name)
-            .copied()
-            .ok_or_else(|| UnknownCpuTarget {
-                name: name.to_owned(),
-            })
-    }
-
     /// The most capable target whose code this machine can run, or `None` on a
     /// machine below `cpu:x86-64-v3` or of another architecture.
     pub fn host() -> Option<Self> {
@@ -190,14 +204,16 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for target in CPU_TARGETS {
-            assert_eq!(CpuTarget::parse(&target.to_string()), Ok(target));
+        let cpu = CPU_TARGETS.map(Target::Cpu);
+        let gpu = GPU_TARGETS.map(Target::Gpu);
+        for target in cpu.into_iter().chain(gpu) {
+            assert_eq!(Target::parse(&target.to_string()), Ok(target));
         }
     }
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let message = CpuTarget::parse("cpu:x86-64-v5").unwrap_err().to_string();
+        let message = Target::parse("cpu:x86-64-v5").unwrap_err().to_string();
         assert!(message.contains("`cpu:x86-64-v5`"), "{message}");
         assert!(message.contains("`cpu:x86-64-v3`"), "{message}");
     }

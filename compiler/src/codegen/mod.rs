@@ -3,6 +3,7 @@
 pub mod cranelift;
 #[cfg(feature = "mlir")]
 pub mod mlir;
+#[cfg(feature = "mlir")]
 pub mod nvgpu;
 
 use crate::loops::Function;

@@ -265,52 +265,6 @@ pub enum MapDim {
     Extent(u32),
 }
 
-/// The launch of a GPU kernel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GpuKernel {
-    /// Bytes of PTX (UTF-8) from [`Kernel::entry`].
-    pub ptx_bytes: u64,
-    /// Threads of a block, a multiple of 32.
-    pub threads: u32,
-    /// Dynamic shared memory of a block, bytes.
-    pub shared_bytes: u32,
-    /// Tiles of one block.
-    pub tiles_per_block: u32,
-    /// `Some(n)`: a persistent kernel, launched with at most n blocks per multiprocessor.
-    pub blocks_per_sm: Option<u32>,
-    /// TMA descriptors, passed after the other parameters.
-    pub tensor_maps: Vec<TensorMap>,
-}
-
-/// A TMA descriptor: how bulk copies see an argument. Elements out of bounds read as zero.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TensorMap {
-    /// Index into [`Launch::args`]: the base.
-    pub arg: u32,
-    /// Bytes added to the base, a multiple of 16.
-    pub offset: u64,
-    /// Element type.
-    pub dtype: DType,
-    /// Sizes in elements, innermost first, at most five. No descriptor has a size of 0: a run-time
-    /// size of 0 is encoded as 1, so a kernel must not load along an axis that is empty.
-    pub dims: Vec<MapDim>,
-    /// Strides of `dims[1..]` in bytes, multiples of 16.
-    pub strides: Vec<u64>,
-    /// Box in elements, innermost first, each at most 256.
-    pub box_dims: Vec<u32>,
-    /// Swizzle in bytes: 0, 32, 64 or 128.
-    pub swizzle: u32,
-}
-
-/// A size of a [`TensorMap`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MapDim {
-    /// Known when compiled.
-    Fixed(u64),
-    /// Index into [`Launch::extents`].
-    Extent(u32),
-}
-
 /// One axis of a launch's tile grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TileAxis {

@@ -89,7 +89,7 @@ pub fn emit_team_kernel(
         emitter.text,
         "llvm.mlir.global external @scratch() {{addr_space = 3 : i32, alignment = 64 : i64}} : \
          !llvm.array<0 x i8>\n\
-         func.func @{name}({parameters}) attributes {{nvvm.kernel, nvvm.reqntid = array<i32: {threads}>}} {{\n\
+         llvm.func @{name}({parameters}) attributes {{nvvm.kernel, nvvm.reqntid = array<i32: {threads}>}} {{\n\
          %everyone = arith.constant -1 : i32\n\
          %clamp = arith.constant 31 : i32\n\
          %thread32 = nvvm.read.ptx.sreg.tid.x : i32\n\
@@ -115,7 +115,7 @@ pub fn emit_team_kernel(
         parameters = parameters.join(", "),
     );
     emitter.block(&function.body)?;
-    emitter.text.push_str("}\nreturn\n}\n");
+    emitter.text.push_str("}\nllvm.return\n}\n");
     Ok(emitter.text)
 }
 

@@ -24,7 +24,7 @@ mod llvm;
 mod tests;
 
 pub use compile::{Compiler, compile_module, compile_modules, compile_modules_to_ptx};
-pub use emit::emit_function;
+pub use emit::{emit_function, emit_team_kernel};
 
 use crate::{codegen::CodeBlob, loops::Function, target::CpuTarget};
 use std::fmt;

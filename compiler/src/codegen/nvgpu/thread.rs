@@ -74,7 +74,9 @@ impl Printer<'_> {
                     self.text.go(&after);
                     self.text.open(&after);
                 }
-                Stmt::For { .. } => return Err("a loop in an expression of one thread".to_owned()),
+                Stmt::For { .. } | Stmt::TeamSync => {
+                    return Err("a loop in an expression of one thread".to_owned());
+                }
             }
         }
         Ok(())
@@ -312,6 +314,9 @@ impl Printer<'_> {
             | Operation::SumLanes(_)
             | Operation::MaxLanes(_)
             | Operation::DotPairs(..)
+            | Operation::Member
+            | Operation::TeamSum(_)
+            | Operation::TeamMax(_)
             | Operation::Shuffle(..) => {
                 Err(format!("{operation:?} in an expression of one thread"))
             }

@@ -53,6 +53,7 @@ mod tests;
 use super::text::Text;
 use crate::kernel::{AxisId, AxisSize, Kernel};
 use crate::lower::Machine;
+pub use super::Schedule;
 pub use mm1_package::{GpuKernel, MapDim, TensorMap};
 use plan::{Plan, Product, STEP};
 
@@ -77,19 +78,6 @@ impl Facts {
             extents: extents.max().unwrap_or(0),
         }
     }
-}
-
-/// A scheduled kernel.
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    /// A module of one function, named `k` and the kernel's hash.
-    pub text: String,
-    /// How it is launched; the PTX is not known here.
-    pub launch: GpuKernel,
-    /// The grid: tiled axes and elements per tile.
-    pub tiles: Vec<(AxisId, u64)>,
-    /// What the plan chose, for the kernel's hash and for people.
-    pub summary: String,
 }
 
 /// Schedules a kernel.
