@@ -49,6 +49,8 @@ const SHAPES: [[u64; 3]; 6] = [
     [1000, 1032, 520],
 ];
 
+const TILES: [[u32; 2]; 4] = [[128, 256], [128, 128], [64, 128], [64, 64]];
+
 fn load(kernel: &mut Kernel, buffer: BufferId, terms: &[(AxisId, i64)]) -> ExprId {
     let address = address(terms);
     kernel.expr(Expr::Load {
@@ -196,19 +198,36 @@ fn main() -> Result<(), String> {
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let mut descriptions = Vec::new();
+    let mut cases = Vec::new();
     for shape in SHAPES {
-        for (form, form_name) in FORMS {
-            let kernel = build(form, shape);
-            let schedule = schedule(&kernel, &Facts::of(&kernel))?;
-            let mut name = String::from(form_name);
-            for size in shape {
-                let _ = write!(name, "_{size}");
+        cases.extend(FORMS.map(|(form, name)| (shape, form, name, None)));
+    }
+    // What the choice of the tile is worth.
+    for shape in [SHAPES[0], SHAPES[2], SHAPES[4]] {
+        for (form, name) in [FORMS[0], FORMS[1], FORMS[4]] {
+            for tile in TILES {
+                cases.push((shape, form, name, Some(tile)));
             }
-            std::fs::write(folder.join(format!("{name}.mlir")), &schedule.text)
-                .map_err(|error| error.to_string())?;
-            descriptions.push(describe(&name, form_name, shape, &kernel, &schedule));
-            println!("{name}: {}", schedule.summary);
         }
+    }
+    for (shape, form, form_name, tile) in cases {
+        let kernel = build(form, shape);
+        let facts = Facts {
+            tile,
+            ..Facts::of(&kernel)
+        };
+        let schedule = schedule(&kernel, &facts)?;
+        let mut name = String::from(form_name);
+        for size in shape {
+            let _ = write!(name, "_{size}");
+        }
+        if let Some([rows, columns]) = tile {
+            let _ = write!(name, "_tile_{rows}x{columns}");
+        }
+        std::fs::write(folder.join(format!("{name}.mlir")), &schedule.text)
+            .map_err(|error| error.to_string())?;
+        descriptions.push(describe(&name, form_name, shape, &kernel, &schedule));
+        println!("{name}: {}", schedule.summary);
     }
     let text = format!("[\n{}\n]\n", descriptions.join(",\n"));
     std::fs::write(folder.join("kernels.json"), text).map_err(|error| error.to_string())

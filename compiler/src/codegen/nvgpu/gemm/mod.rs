@@ -64,6 +64,8 @@ pub struct Facts {
     pub alignment: Vec<u32>,
     /// Extents of a launch.
     pub extents: u32,
+    /// Rows and columns of the tile, where a measurement wants others than the plan's choice.
+    pub tile: Option<[u32; 2]>,
 }
 
 impl Facts {
@@ -76,6 +78,7 @@ impl Facts {
         Self {
             alignment: vec![16; kernel.buffers.len()],
             extents: extents.max().unwrap_or(0),
+            tile: None,
         }
     }
 }
@@ -85,7 +88,7 @@ impl Facts {
 /// # Errors
 /// Why the schedule does not cover the kernel.
 pub fn schedule(kernel: &Kernel, facts: &Facts) -> Result<Schedule, String> {
-    let plan = plan::plan(kernel, &facts.alignment)?;
+    let plan = plan::plan(kernel, facts)?;
     let text = module(&plan, kernel, facts)?;
     let mut tiles: Vec<(AxisId, u64)> = plan.batch.iter().map(|axis| (*axis, 1)).collect();
     tiles.extend([

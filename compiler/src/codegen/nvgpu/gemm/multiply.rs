@@ -126,7 +126,7 @@ impl Block<'_> {
 }
 
 /// Everything of a descriptor but the address.
-fn descriptor(major: Major) -> i64 {
+pub(super) fn descriptor(major: Major) -> i64 {
     let leading: i64 = match major {
         Major::Folded => 1,
         Major::Result => 8192 >> 4,

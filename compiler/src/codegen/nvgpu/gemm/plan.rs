@@ -3,7 +3,7 @@
 
 use mm1_package::DType;
 
-use super::{MapDim, TensorMap};
+use super::{Facts, MapDim, TensorMap};
 use crate::kernel::{
     Address, AxisId, AxisSize, Coordinate, Expr, ExprId, Guard, Kernel, StageId, StageKind,
 };
@@ -138,11 +138,12 @@ impl Plan {
     }
 
     /// Registers of a producing and of a consuming thread, where they are moved between
-    /// warpgroups: 384 threads start with 168 each.
+    /// warpgroups: 384 threads start with 168 each. A producer that evaluates keeps some 90 for
+    /// loads under way.
     pub fn registers(&self) -> Option<(u32, u32)> {
         match (self.consumers(), self.computes()) {
             (2, false) => Some((40, 232)),
-            (2, true) => Some((88, 208)),
+            (2, true) => Some((120, 192)),
             _ => None,
         }
     }
@@ -164,11 +165,12 @@ fn staging_bytes(tile: [u32; 2], products: usize) -> u32 {
     4 * PITCH * tile[0] * products as u32
 }
 
-/// Plans a kernel; `alignment` has the known alignment in bytes of each buffer's address.
+/// Plans a kernel.
 ///
 /// # Errors
 /// Why the schedule does not cover the kernel.
-pub fn plan(original: &Kernel, alignment: &[u32]) -> Result<Plan, String> {
+pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
+    let alignment = &facts.alignment[..];
     let mut kernel = original.clone();
     let given_axes = kernel.axes.len() as u32;
     let contracts = kernel
@@ -280,7 +282,7 @@ pub fn plan(original: &Kernel, alignment: &[u32]) -> Result<Plan, String> {
             outer * typical(&plan.kernel, product.folded).div_ceil(u64::from(STEP))
         })
         .sum();
-    choose_tile(&mut plan, sizes, rest, steps);
+    choose_tile(&mut plan, sizes, rest, steps, facts.tile)?;
     for product in &plan.products {
         for (operand, lines) in [
             (&product.rows, plan.tile[0]),
@@ -368,11 +370,17 @@ fn typical(kernel: &Kernel, axis: AxisId) -> u64 {
 /// The tile with the least estimated time. A step of a tile takes the longer of its products
 /// (2048 multiply-adds a cycle) and its bytes from the second-level cache (about 38 a cycle and
 /// multiprocessor); a tile also pays for its epilogue, which only another block hides.
-fn choose_tile(plan: &mut Plan, [m, n]: [u64; 2], batch: u64, steps: u64) {
+fn choose_tile(
+    plan: &mut Plan,
+    [m, n]: [u64; 2],
+    batch: u64,
+    steps: u64,
+    wanted: Option<[u32; 2]>,
+) -> Result<(), String> {
     let wide = if plan.products.len() == 1 { 256 } else { 128 };
     let mut best: Option<(u64, [u32; 2])> = None;
     for tile in [[128, 256], [128, 128], [64, 128], [64, 64]] {
-        if tile[1] > wide {
+        if tile[1] > wide || wanted.is_some_and(|wanted| wanted != tile) {
             continue;
         }
         let [rows, columns] = tile.map(u64::from);
@@ -400,7 +408,8 @@ fn choose_tile(plan: &mut Plan, [m, n]: [u64; 2], batch: u64, steps: u64) {
             best = Some((cost, tile));
         }
     }
-    plan.tile = best.map_or([64, 64], |(_, tile)| tile);
+    let (_, tile) = best.ok_or_else(|| format!("no tile of {wanted:?}"))?;
+    plan.tile = tile;
     plan.blocks = if plan.tile[0] == 64 { 2 } else { 1 };
     let fixed = 1024 + staging_bytes(plan.tile, plan.products.len()) + 128;
     // A block's share, less the kilobyte that the system keeps of each.
@@ -409,6 +418,7 @@ fn choose_tile(plan: &mut Plan, [m, n]: [u64; 2], batch: u64, steps: u64) {
         blocks => (SHARED + 1024) / blocks - 1024,
     };
     plan.stages = ((share - fixed) / stage_bytes(plan.tile)).clamp(2, 6);
+    Ok(())
 }
 
 /// How an operand is laid out and comes into shared memory.
@@ -426,16 +436,14 @@ fn operand(
         _ => expr,
     };
     if let Some((map, major)) = tensor_map(kernel, expr, axis, folded, alignment) {
-        let known = plan.maps.iter().position(|known| *known == map);
-        let number = known.unwrap_or_else(|| {
-            plan.maps.push(map);
-            plan.maps.len() - 1
-        });
+        plan.maps.push(map);
         return Ok(Operand {
             expr,
             axis,
             major,
-            source: Source::Copied { map: number as u32 },
+            source: Source::Copied {
+                map: plan.maps.len() as u32 - 1,
+            },
         });
     }
     let mut loads = Vec::new();
