@@ -7,6 +7,8 @@
 
 pub mod choice;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod error;
 pub mod gpu;
 
