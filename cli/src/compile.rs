@@ -73,9 +73,7 @@ pub fn options(request: &Request) -> Result<Options, Failure> {
     };
     Ok(Options {
         target: match &request.target {
-            Some(name) => {
-                Target::parse(name).map_err(|error| Failure::new(error.to_string()))?
-            }
+            Some(name) => Target::parse(name).map_err(|error| Failure::new(error.to_string()))?,
             None => CpuTarget::host().map(Target::Cpu).ok_or_else(unsupported)?,
         },
         backend: match request.backend {

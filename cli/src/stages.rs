@@ -144,7 +144,9 @@ fn ptx(planned: &Planned, options: &Options) -> Result<String, Failure> {
 
 #[cfg(not(feature = "mlir"))]
 fn ptx(_: &Planned, _: &Options) -> Result<String, Failure> {
-    Err(Failure::new("this mm1c was built without MLIR, which PTX comes from"))
+    Err(Failure::new(
+        "this mm1c was built without MLIR, which PTX comes from",
+    ))
 }
 
 #[cfg(not(feature = "mlir"))]

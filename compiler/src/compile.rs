@@ -18,10 +18,10 @@ use crate::codegen::{self, Backend};
 use crate::fuse::{self, Fused, Home};
 use crate::graph::{InputRole, Op};
 use crate::kernel::{AxisId, AxisSize, Kernel};
+use crate::loops::Function;
 use crate::lower::{self, Machine};
 use crate::passes;
 use crate::plan::{self, Plan};
-use crate::loops::Function;
 use crate::target::Target;
 
 /// How to compile.

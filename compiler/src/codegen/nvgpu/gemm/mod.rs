@@ -50,10 +50,10 @@ mod produce;
 #[cfg(test)]
 mod tests;
 
+pub use super::Schedule;
 use super::text::Text;
 use crate::kernel::{AxisId, AxisSize, Kernel};
 use crate::lower::Machine;
-pub use super::Schedule;
 pub use mm1_package::{GpuKernel, MapDim, TensorMap};
 use plan::{Plan, Product, STEP};
 
