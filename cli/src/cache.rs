@@ -25,7 +25,7 @@ impl Entry {
     pub fn of(model: &Model, options: &Options) -> Option<Self> {
         let mut parts: Vec<Vec<u8>> = vec![
             model.resolved.clone().into_bytes(),
-            options.target.name.as_bytes().to_vec(),
+            options.target.name().as_bytes().to_vec(),
             options.backend.to_string().into_bytes(),
             compiler_identity()?,
         ];
@@ -64,7 +64,8 @@ impl Entry {
     }
 }
 
-fn folder() -> Option<PathBuf> {
+/// The folder of everything that is kept; `None` keeps nothing.
+pub fn folder() -> Option<PathBuf> {
     match std::env::var_os("MM1C_CACHE") {
         Some(off) if off == "off" => None,
         Some(folder) => Some(folder.into()),

@@ -8,6 +8,7 @@ use mm1_compiler::compile::{
     Options, Planned, Scheduled, distinct_kernels, plan_model, schedule_kernels,
 };
 use mm1_compiler::fuse::{self, Home};
+use mm1_compiler::target::CpuTarget;
 use mm1_compiler::{graph, loops};
 use mm1_dsl::model::Model;
 
@@ -86,14 +87,25 @@ fn each_kernel(
     text: impl Fn(&Scheduled) -> Result<String, String>,
 ) -> Result<String, Failure> {
     let mut out = String::new();
-    let kernels =
-        schedule_kernels(planned, options.backend, &options.target).map_err(Failure::new)?;
+    let target = cpu(options)?;
+    let kernels = schedule_kernels(planned, options.backend, target).map_err(Failure::new)?;
     for it in &kernels {
         let text = text(it).map_err(Failure::new)?;
         let (name, schedule) = (&it.kernel.name, &it.lowered.schedule);
         let _ = writeln!(out, "# {} {name}: {schedule}\n{text}", it.hash);
     }
     Ok(out)
+}
+
+/// The CPU of a compilation; stages past planning are a CPU's.
+fn cpu(options: &Options) -> Result<&CpuTarget, Failure> {
+    options.target.cpu().ok_or_else(|| {
+        Failure::new(format!(
+            "`{}` has no such stage; the stages before code generation are the same for every \
+             target",
+            options.target.name()
+        ))
+    })
 }
 
 #[cfg(feature = "mlir")]
@@ -103,8 +115,9 @@ fn mlir(planned: &Planned, options: &Options) -> Result<String, Failure> {
         backend: Backend::Mlir,
         ..*options
     };
+    let target = cpu(&options)?;
     let text = each_kernel(planned, &options, |it| {
-        mlir::emit_function(&it.lowered.function, &options.target).map_err(|it| it.to_string())
+        mlir::emit_function(&it.lowered.function, target).map_err(|it| it.to_string())
     })?;
     // `#` begins no comment in MLIR.
     Ok(text

@@ -21,14 +21,14 @@ use crate::kernel::{AxisSize, Kernel};
 use crate::lower::{self, Lowered};
 use crate::passes;
 use crate::plan::{self, Plan};
-use crate::target::CpuTarget;
+use crate::target::{CpuTarget, Target};
 
 /// How to compile.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Named CPU.
-    pub target: CpuTarget,
-    /// Code generator.
+    /// What to make code for.
+    pub target: Target,
+    /// Code generator of a CPU target.
     pub backend: Backend,
     /// Check the graph after every pass.
     pub verify: bool,
@@ -213,7 +213,13 @@ pub fn schedule_kernels(
 }
 
 fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, String> {
-    let scheduled = schedule_kernels(planned, options.backend, &options.target)?;
+    let target = match &options.target {
+        Target::Cpu(target) => target,
+        // `codegen/nvgpu` is to be called here: it makes schedules, PTX as `blob`, and each
+        // kernel's `GpuKernel`.
+        Target::Cuda(_) => return Err(unsupported(&options.target)),
+    };
+    let scheduled = schedule_kernels(planned, options.backend, target)?;
     let index = scheduled
         .iter()
         .enumerate()
@@ -223,12 +229,20 @@ fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, Stri
         .iter()
         .map(|it| it.lowered.function.clone())
         .collect();
-    let blob = codegen::generate(&functions, options.backend, &options.target)?;
+    let blob = codegen::generate(&functions, options.backend, target)?;
     Ok(Kernels {
         index,
         scheduled,
         blob,
     })
+}
+
+/// Why a target without a code generator is refused.
+fn unsupported(target: &Target) -> String {
+    match target.supported() {
+        Err(why) => why,
+        Ok(()) => format!("`{}` has no code generator", target.name()),
+    }
 }
 
 /// The region `constants`: each run of numbers once.
@@ -281,9 +295,15 @@ impl<'a> Assembly<'a> {
             "arena",
         ];
         let package = Package {
-            target: options.target.name.to_owned(),
-            backend: options.backend.to_string(),
-            cpu_features: options.backend.cpu_features(&options.target),
+            target: options.target.name().to_owned(),
+            backend: match options.target {
+                Target::Cpu(_) => options.backend.to_string(),
+                Target::Cuda(_) => "nvgpu".to_owned(),
+            },
+            cpu_features: match &options.target {
+                Target::Cpu(target) => options.backend.cpu_features(target),
+                Target::Cuda(_) => Vec::new(),
+            },
             model: facts(model, planned),
             extents: Vec::new(),
             regions: regions

@@ -1,4 +1,4 @@
-//! Named CPU targets.
+//! Named targets: CPUs, and NVIDIA GPUs by architecture.
 //!
 //! A target is a *name* with a fixed meaning: which instructions may be used and
 //! how wide a vector is. Generated code, schedules and golden files depend on
@@ -50,7 +50,79 @@ pub const CPU_TARGETS: [CpuTarget; 3] = [
     },
 ];
 
-/// A CPU target name that is not one of [`CPU_TARGETS`].
+/// A GPU architecture, known by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CudaTarget {
+    /// The name that selects this target, `cuda:sm_90a`.
+    pub name: &'static str,
+}
+
+/// Every GPU target.
+pub const CUDA_TARGETS: [CudaTarget; 1] = [CudaTarget {
+    name: "cuda:sm_90a",
+}];
+
+/// What code is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A CPU.
+    Cpu(CpuTarget),
+    /// An NVIDIA GPU.
+    Cuda(CudaTarget),
+}
+
+impl Target {
+    /// Finds a target by its name.
+    ///
+    /// # Errors
+    /// The names that exist.
+    pub fn parse(name: &str) -> Result<Self, UnknownCpuTarget> {
+        let cuda = CUDA_TARGETS.iter().find(|target| target.name == name);
+        match cuda {
+            Some(target) => Ok(Self::Cuda(*target)),
+            None => CpuTarget::parse(name).map(Self::Cpu),
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cpu(target) => target.name,
+            Self::Cuda(target) => target.name,
+        }
+    }
+
+    /// The CPU, if it is one.
+    pub fn cpu(&self) -> Option<&CpuTarget> {
+        match self {
+            Self::Cpu(target) => Some(target),
+            Self::Cuda(_) => None,
+        }
+    }
+
+    /// Whether this build has a code generator for the target.
+    ///
+    /// # Errors
+    /// `MM1C0401`, in words.
+    pub fn supported(&self) -> Result<(), String> {
+        match self {
+            Self::Cpu(_) => Ok(()),
+            Self::Cuda(target) => Err(format!(
+                "MM1C0401: this mm1c generates no code for `{}`; it runs packages that were \
+                 compiled elsewhere",
+                target.name
+            )),
+        }
+    }
+}
+
+impl From<CpuTarget> for Target {
+    fn from(target: CpuTarget) -> Self {
+        Self::Cpu(target)
+    }
+}
+
+/// A target name that is not one of [`CUDA_TARGETS`] or one of [`CPU_TARGETS`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownCpuTarget {
     /// The name that was asked for.
@@ -59,10 +131,12 @@ pub struct UnknownCpuTarget {
 
 impl fmt::Display for UnknownCpuTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown CPU target `{}`; known are", self.name)?;
-        for (index, target) in CPU_TARGETS.iter().enumerate() {
+        write!(f, "MM1C0402: unknown target `{}`; known are", self.name)?;
+        let cuda = CUDA_TARGETS.iter().map(|target| target.name);
+        let names = CPU_TARGETS.iter().map(|target| target.name).chain(cuda);
+        for (index, name) in names.enumerate() {
             let separator = if index == 0 { "" } else { "," };
-            write!(f, "{separator} `{}`", target.name)?;
+            write!(f, "{separator} `{name}`")?;
         }
         Ok(())
     }
@@ -141,6 +215,10 @@ mod tests {
     fn names_round_trip() {
         for target in CPU_TARGETS {
             assert_eq!(CpuTarget::parse(&target.to_string()), Ok(target));
+            assert_eq!(Target::parse(target.name), Ok(Target::Cpu(target)));
+        }
+        for target in CUDA_TARGETS {
+            assert_eq!(Target::parse(target.name), Ok(Target::Cuda(target)));
         }
     }
 

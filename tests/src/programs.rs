@@ -31,7 +31,9 @@ pub fn backends() -> Vec<Backend> {
 /// If the model cannot be compiled.
 pub fn package(model: &Model, purpose: Purpose<'_>, backend: Backend) -> Package {
     let options = Options {
-        target: CpuTarget::host().expect("the tests run on x86-64-v3 or better"),
+        target: CpuTarget::host()
+            .expect("the tests run on x86-64-v3 or better")
+            .into(),
         backend,
         verify: true,
     };

@@ -21,7 +21,7 @@ per_backend! {
 /// A probe and what its kernels stored.
 fn recorded(case: &Case, backend: Backend) -> (Probe, BTreeMap<String, Vec<f32>>) {
     let options = Options {
-        target: CpuTarget::host().unwrap(),
+        target: CpuTarget::host().unwrap().into(),
         backend,
         verify: true,
     };
