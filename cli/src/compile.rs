@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen;
 use mm1_compiler::compile::{CompileError, Options};
-use mm1_compiler::target::{CUDA_TARGETS, CpuTarget, Target};
+use mm1_compiler::target::{CpuTarget, GPU_TARGETS, Target};
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
 use mm1_package::Package;
@@ -45,9 +45,7 @@ impl Request {
     pub fn new(args: &BackendArgs, device: Choice) -> Self {
         let mut request = Self::from(args);
         if matches!(device, Choice::Cuda(_)) {
-            request
-                .target
-                .get_or_insert(CUDA_TARGETS[0].name.to_owned());
+            request.target.get_or_insert(GPU_TARGETS[0].name.to_owned());
         }
         request
     }
@@ -87,9 +85,14 @@ pub fn options(request: &Request) -> Result<Options, Failure> {
     };
     let target = match &request.target {
         Some(name) => Target::parse(name).map_err(|error| Failure::new(error.to_string()))?,
-        None => CpuTarget::host().ok_or_else(unsupported)?.into(),
+        None => CpuTarget::host().map(Target::Cpu).ok_or_else(unsupported)?,
     };
-    target.supported().map_err(Failure::new)?;
+    if cfg!(not(feature = "mlir")) && matches!(target, Target::Gpu(_)) {
+        return Err(Failure::new(format!(
+            "MM1C0401: this mm1c was built without MLIR and makes no code for `{target}`: give a \
+             package that was compiled elsewhere, in the graph file's place"
+        )));
+    }
     Ok(Options {
         target,
         backend: match request.backend {

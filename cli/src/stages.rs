@@ -8,7 +8,6 @@ use mm1_compiler::compile::{
     Options, Planned, Scheduled, distinct_kernels, plan_model, schedule_kernels,
 };
 use mm1_compiler::fuse::{self, Home};
-use mm1_compiler::target::CpuTarget;
 use mm1_compiler::{graph, loops};
 use mm1_dsl::model::Model;
 
@@ -17,7 +16,7 @@ use crate::failure::Failure;
 
 /// Stages that [`stage`] prints, in the order of compilation.
 pub const STAGES: &[&str] = &[
-    "model", "graph", "fused", "kernels", "plan", "loops", "mlir", "clif",
+    "model", "graph", "fused", "kernels", "plan", "loops", "mlir", "clif", "ptx",
 ];
 
 /// The text of one stage of the compilation of `model`.
@@ -40,7 +39,7 @@ pub fn stage(model: &Model, name: &str, request: &Request) -> Result<String, Fai
         "plan" => |planned, _| Ok(by_program(planned, plan)),
         "loops" => |planned, options| {
             each_kernel(planned, options, |it| {
-                Ok(loops::text::print(&it.lowered.function))
+                Ok(loops::text::print(it.function()?))
             })
         },
         "mlir" => mlir,
@@ -51,15 +50,10 @@ pub fn stage(model: &Model, name: &str, request: &Request) -> Result<String, Fai
                 ..*options
             };
             each_kernel(planned, &options, |it| {
-                cranelift::function_text(&it.lowered.function)
+                cranelift::function_text(it.function()?)
             })
         },
-        "ptx" => {
-            return Err(Failure::new(
-                "there is no PTX: this mm1c generates code for CPUs only; \
-                 the stages before code generation are the same for every target",
-            ));
-        }
+        "ptx" => ptx,
         unknown => {
             return Err(Failure::new(format!(
                 "there is no stage `{unknown}` to print; there is {}",
@@ -87,37 +81,31 @@ fn each_kernel(
     text: impl Fn(&Scheduled) -> Result<String, String>,
 ) -> Result<String, Failure> {
     let mut out = String::new();
-    let target = cpu(options)?;
-    let kernels = schedule_kernels(planned, options.backend, target).map_err(Failure::new)?;
+    let kernels =
+        schedule_kernels(planned, options.backend, &options.target).map_err(Failure::new)?;
     for it in &kernels {
         let text = text(it).map_err(Failure::new)?;
-        let (name, schedule) = (&it.kernel.name, &it.lowered.schedule);
+        let (name, schedule) = (&it.kernel.name, &it.schedule);
         let _ = writeln!(out, "# {} {name}: {schedule}\n{text}", it.hash);
     }
     Ok(out)
 }
 
-/// The CPU of a compilation; stages past planning are a CPU's.
-fn cpu(options: &Options) -> Result<&CpuTarget, Failure> {
-    options.target.cpu().ok_or_else(|| {
-        Failure::new(format!(
-            "`{}` has no such stage; the stages before code generation are the same for every \
-             target",
-            options.target.name()
-        ))
-    })
-}
-
 #[cfg(feature = "mlir")]
 fn mlir(planned: &Planned, options: &Options) -> Result<String, Failure> {
     use mm1_compiler::codegen::{Backend, mlir};
+    use mm1_compiler::compile::Body;
+    use mm1_compiler::target::Target;
     let options = Options {
         backend: Backend::Mlir,
         ..*options
     };
-    let target = cpu(&options)?;
-    let text = each_kernel(planned, &options, |it| {
-        mlir::emit_function(&it.lowered.function, target).map_err(|it| it.to_string())
+    let text = each_kernel(planned, &options, |it| match (&it.body, &options.target) {
+        (Body::Loops(function), Target::Cpu(target)) => {
+            mlir::emit_function(function, target).map_err(|it| it.to_string())
+        }
+        (Body::Gpu { text, .. }, _) => Ok(text.clone()),
+        (Body::Loops(_), Target::Gpu(_)) => it.function().map(|_| String::new()),
     })?;
     // `#` begins no comment in MLIR.
     Ok(text
@@ -127,6 +115,38 @@ fn mlir(planned: &Planned, options: &Options) -> Result<String, Failure> {
             None => format!("{line}\n"),
         })
         .collect())
+}
+
+/// PTX of every kernel, for a target that is a card.
+#[cfg(feature = "mlir")]
+fn ptx(planned: &Planned, options: &Options) -> Result<String, Failure> {
+    use mm1_compiler::codegen::nvgpu;
+    use mm1_compiler::target::Target;
+    let Target::Gpu(target) = &options.target else {
+        return Err(Failure::new(format!(
+            "there is no PTX for `{}`; name a card with --target",
+            options.target
+        )));
+    };
+    let kernels =
+        schedule_kernels(planned, options.backend, &options.target).map_err(Failure::new)?;
+    let (code, entries) = nvgpu::compile(&kernels, target).map_err(Failure::new)?;
+    let mut out = String::new();
+    for (it, (entry, launch)) in kernels.iter().zip(&entries) {
+        let length = launch.as_ref().map_or(0, |launch| launch.ptx_bytes);
+        let module = &code[*entry as usize..(*entry + length) as usize];
+        let (name, schedule) = (&it.kernel.name, &it.schedule);
+        let module = String::from_utf8_lossy(module);
+        let _ = writeln!(out, "// {} {name}: {schedule}\n{module}", it.hash);
+    }
+    Ok(out)
+}
+
+#[cfg(not(feature = "mlir"))]
+fn ptx(_: &Planned, _: &Options) -> Result<String, Failure> {
+    Err(Failure::new(
+        "this mm1c was built without MLIR, which PTX comes from",
+    ))
 }
 
 #[cfg(not(feature = "mlir"))]

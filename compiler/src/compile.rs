@@ -14,21 +14,22 @@ use mm1_package::{
 };
 
 use crate::build::{self, ProgramGraph, Programs, Purpose};
-use crate::codegen::{self, Backend, CodeBlob};
+use crate::codegen::{self, Backend};
 use crate::fuse::{self, Fused, Home};
 use crate::graph::{InputRole, Op};
-use crate::kernel::{AxisSize, Kernel};
-use crate::lower::{self, Lowered};
+use crate::kernel::{AxisId, AxisSize, Kernel};
+use crate::loops::Function;
+use crate::lower::{self, Machine};
 use crate::passes;
 use crate::plan::{self, Plan};
-use crate::target::{CpuTarget, Target};
+use crate::target::Target;
 
 /// How to compile.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// What to make code for.
+    /// Named processor or card.
     pub target: Target,
-    /// Code generator of a CPU target.
+    /// Code generator of CPU code; a card has one only.
     pub backend: Backend,
     /// Check the graph after every pass.
     pub verify: bool,
@@ -151,21 +152,94 @@ pub(crate) fn package_of(
 pub struct Scheduled {
     /// What is computed.
     pub kernel: Kernel,
-    /// How.
-    pub lowered: Lowered,
+    /// The grid: tiled axes, outermost first, and elements per tile.
+    pub tiles: Vec<(AxisId, u64)>,
+    /// What of the schedule changes results.
+    pub schedule: String,
     /// Content hash of the kernel and of what its schedule changes in the results, hex.
     pub hash: String,
+    /// What the code generator gets.
+    pub body: Body,
+}
+
+/// A scheduled kernel before machine code.
+pub enum Body {
+    /// For a CPU.
+    Loops(Function),
+    /// For a card: MLIR text and how it is launched.
+    #[cfg(feature = "mlir")]
+    Gpu {
+        /// A module with one kernel.
+        text: String,
+        /// Its launch, PTX aside.
+        launch: mm1_package::GpuKernel,
+    },
 }
 
 impl Scheduled {
-    fn new(kernel: Kernel, mut lowered: Lowered) -> Self {
-        let text = format!("{} {}", kernel.hash(), lowered.schedule);
-        let hash = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
+    /// Schedules a kernel.
+    ///
+    /// # Errors
+    /// A kernel that has no schedule for the target.
+    pub fn new(kernel: Kernel, backend: Backend, target: &Target) -> Result<Self, String> {
+        let fault = |error: String| format!("kernel `{}`: {error}", kernel.name);
+        match target {
+            Target::Cpu(target) => Self::on_cpu(kernel, &backend.machine(target)),
+            #[cfg(feature = "mlir")]
+            Target::Gpu(target) => {
+                let scheduled = codegen::nvgpu::schedule(&kernel, target).map_err(fault)?;
+                let hash = Self::hash_of(&kernel, &scheduled.summary);
+                // The schedule names its function before it knows what it will change.
+                let (from, to) = (format!("@k{}(", kernel.hash()), format!("@k{hash}("));
+                Ok(Self {
+                    kernel,
+                    tiles: scheduled.tiles,
+                    schedule: scheduled.summary,
+                    hash,
+                    body: Body::Gpu {
+                        text: scheduled.text.replacen(&from, &to, 1),
+                        launch: scheduled.launch,
+                    },
+                })
+            }
+            #[cfg(not(feature = "mlir"))]
+            Target::Gpu(target) => Err(fault(format!(
+                "code for `{target}` needs MLIR, which this mm1c was built without"
+            ))),
+        }
+    }
+
+    fn on_cpu(kernel: Kernel, machine: &Machine) -> Result<Self, String> {
+        let mut lowered = lower::lower(&kernel, machine)
+            .map_err(|error| format!("kernel `{}`: {error}", kernel.name))?;
+        let hash = Self::hash_of(&kernel, &lowered.schedule);
         lowered.function.name = format!("k{hash}");
-        Self {
+        Ok(Self {
             kernel,
-            lowered,
+            tiles: lowered.tiles,
+            schedule: lowered.schedule,
             hash,
+            body: Body::Loops(lowered.function),
+        })
+    }
+
+    fn hash_of(kernel: &Kernel, schedule: &str) -> String {
+        let text = format!("{} {schedule}", kernel.hash());
+        blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+    }
+
+    /// The loop program of a CPU kernel.
+    ///
+    /// # Errors
+    /// A kernel for a card.
+    pub fn function(&self) -> Result<&Function, String> {
+        match &self.body {
+            Body::Loops(function) => Ok(function),
+            #[cfg(feature = "mlir")]
+            Body::Gpu { .. } => Err(format!(
+                "kernel `{}` for a card has no loop program of its own",
+                self.kernel.name
+            )),
         }
     }
 }
@@ -175,7 +249,9 @@ struct Kernels {
     /// By the hash of the kernel alone: one machine gives equal kernels equal schedules.
     index: BTreeMap<String, usize>,
     scheduled: Vec<Scheduled>,
-    blob: CodeBlob,
+    /// Entry in the code, and the launch of a GPU kernel.
+    entries: Vec<(u64, Option<mm1_package::GpuKernel>)>,
+    code: Vec<u8>,
 }
 
 /// The kernels of a model, each once, in order of first use.
@@ -198,51 +274,52 @@ pub fn distinct_kernels(planned: &Planned) -> Vec<Kernel> {
 pub fn schedule_kernels(
     planned: &Planned,
     backend: Backend,
-    target: &CpuTarget,
+    target: &Target,
 ) -> Result<Vec<Scheduled>, String> {
-    let machine = backend.machine(target);
-    let schedule = |kernel: Kernel| {
-        let lowered = lower::lower(&kernel, &machine)
-            .map_err(|error| format!("kernel `{}`: {error}", kernel.name))?;
-        Ok(Scheduled::new(kernel, lowered))
-    };
     distinct_kernels(planned)
         .into_iter()
-        .map(schedule)
+        .map(|kernel| Scheduled::new(kernel, backend, target))
         .collect()
 }
 
 fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, String> {
-    let target = match &options.target {
-        Target::Cpu(target) => target,
-        // `codegen/nvgpu` is to be called here: it makes schedules, PTX as `blob`, and each
-        // kernel's `GpuKernel`.
-        Target::Cuda(_) => return Err(unsupported(&options.target)),
-    };
-    let scheduled = schedule_kernels(planned, options.backend, target)?;
+    let scheduled = schedule_kernels(planned, options.backend, &options.target)?;
     let index = scheduled
         .iter()
         .enumerate()
         .map(|(index, it)| (it.kernel.hash(), index))
         .collect();
-    let functions: Vec<crate::loops::Function> = scheduled
-        .iter()
-        .map(|it| it.lowered.function.clone())
-        .collect();
-    let blob = codegen::generate(&functions, options.backend, target)?;
+    let (code, entries) = match &options.target {
+        Target::Cpu(target) => {
+            let functions = scheduled
+                .iter()
+                .map(|it| it.function().cloned())
+                .collect::<Result<Vec<Function>, String>>()?;
+            let blob = codegen::generate(&functions, options.backend, target)?;
+            let entries = functions.iter().map(|function| {
+                let entry = blob
+                    .entry(&function.name)
+                    .ok_or_else(|| format!("no code for kernel `{}`", function.name))?;
+                Ok((entry as u64, None))
+            });
+            let entries = entries.collect::<Result<Vec<_>, String>>()?;
+            (blob.bytes, entries)
+        }
+        #[cfg(feature = "mlir")]
+        Target::Gpu(target) => codegen::nvgpu::compile(&scheduled, target)?,
+        #[cfg(not(feature = "mlir"))]
+        Target::Gpu(target) => {
+            return Err(format!(
+                "code for `{target}` needs MLIR, which this mm1c was built without"
+            ));
+        }
+    };
     Ok(Kernels {
         index,
         scheduled,
-        blob,
+        entries,
+        code,
     })
-}
-
-/// Why a target without a code generator is refused.
-fn unsupported(target: &Target) -> String {
-    match target.supported() {
-        Err(why) => why,
-        Ok(()) => format!("`{}` has no code generator", target.name()),
-    }
 }
 
 /// The region `constants`: each run of numbers once.
@@ -298,11 +375,11 @@ impl<'a> Assembly<'a> {
             target: options.target.name().to_owned(),
             backend: match options.target {
                 Target::Cpu(_) => options.backend.to_string(),
-                Target::Cuda(_) => "nvgpu".to_owned(),
+                Target::Gpu(_) => "nvgpu".to_owned(),
             },
             cpu_features: match &options.target {
                 Target::Cpu(target) => options.backend.cpu_features(target),
-                Target::Cuda(_) => Vec::new(),
+                Target::Gpu(_) => Vec::new(),
             },
             model: facts(model, planned),
             extents: Vec::new(),
@@ -328,32 +405,24 @@ impl<'a> Assembly<'a> {
 
     fn assemble(mut self, kernels: Kernels) -> Result<Package, String> {
         self.parameters();
-        for Scheduled {
-            kernel,
-            lowered,
-            hash,
-        } in &kernels.scheduled
-        {
-            let entry = kernels
-                .blob
-                .entries
-                .iter()
-                .find(|(name, _)| *name == lowered.function.name);
-            let (_, entry) =
-                entry.ok_or_else(|| format!("no code for kernel `{}`", kernel.name))?;
+        for (it, (entry, gpu)) in kernels.scheduled.iter().zip(&kernels.entries) {
             self.package.kernels.push(PackageKernel {
-                name: kernel.name.clone(),
-                hash: hash.clone(),
-                entry: *entry as u64,
-                scratch_bytes: lowered.function.scratch_bytes,
-                gpu: None,
+                name: it.kernel.name.clone(),
+                hash: it.hash.clone(),
+                entry: *entry,
+                scratch_bytes: match &it.body {
+                    Body::Loops(function) => function.scratch_bytes,
+                    #[cfg(feature = "mlir")]
+                    Body::Gpu { .. } => 0,
+                },
+                gpu: gpu.clone(),
             });
         }
         for program in &self.planned.programs {
             let program = self.program(program, &kernels)?;
             self.package.programs.push(program);
         }
-        self.package.code = kernels.blob.bytes;
+        self.package.code = kernels.code;
         self.package.constants = self.constants.bytes;
         let arena = self
             .package
@@ -579,9 +648,7 @@ impl<'a> Assembly<'a> {
         kernels: &Kernels,
     ) -> Result<Launch, String> {
         let index = kernels.index[&call.kernel.hash()];
-        let Scheduled {
-            kernel, lowered, ..
-        } = &kernels.scheduled[index];
+        let Scheduled { kernel, tiles, .. } = &kernels.scheduled[index];
         let args = call
             .args
             .iter()
@@ -605,8 +672,7 @@ impl<'a> Assembly<'a> {
             .iter()
             .map(|extent| self.extent_ref(&fused.extents, *extent))
             .collect();
-        let tiles = lowered
-            .tiles
+        let tiles = tiles
             .iter()
             .map(|(axis, tile)| {
                 let extent = match kernel.axis_of(*axis).size {
@@ -659,7 +725,6 @@ fn facts(model: &Model, planned: &Planned) -> ModelFacts {
 mod tests {
     use super::*;
     use crate::kernel::{Address, AxisId, Coordinate, Expr, Monoid, StageKind, Store};
-    use crate::lower::Machine;
 
     #[test]
     fn a_hash_covers_the_schedule_and_not_the_name() {
@@ -692,8 +757,8 @@ mod tests {
         }];
         kernel.stage(&[rows], &[], StageKind::Map { stores });
         let hash = |kernel: &Kernel, lanes| {
-            let lowered = lower::lower(kernel, &Machine::with_lanes(lanes));
-            Scheduled::new(kernel.clone(), lowered.expect("a sum of rows lowers")).hash
+            let scheduled = Scheduled::on_cpu(kernel.clone(), &Machine::with_lanes(lanes));
+            scheduled.expect("a sum of rows lowers").hash
         };
         let renamed = Kernel {
             name: "other".to_owned(),

@@ -1,4 +1,4 @@
-//! Named targets: CPUs, and NVIDIA GPUs by architecture.
+//! Named targets.
 //!
 //! A target is a *name* with a fixed meaning: which instructions may be used and
 //! how wide a vector is. Generated code, schedules and golden files depend on
@@ -6,6 +6,84 @@
 //! which name [`CpuTarget::host`] picks.
 
 use std::fmt;
+
+/// What code is generated for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// A processor.
+    Cpu(CpuTarget),
+    /// A graphics processor.
+    Gpu(GpuTarget),
+}
+
+/// A graphics processor, known by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GpuTarget {
+    /// The name that selects this target.
+    pub name: &'static str,
+    /// LLVM's processor name.
+    pub llvm_cpu: &'static str,
+    /// LLVM features, among them the PTX version, which a driver must know.
+    pub features: &'static str,
+    /// Whether products of bf16 run on the matrix units of Hopper.
+    pub wgmma: bool,
+}
+
+/// Every GPU target. The driver compiles code for `cuda:sm_80` for any later card too; code for
+/// `cuda:sm_90a` runs on that architecture only. PTX 8.6 is what drivers from 560 on take.
+pub const GPU_TARGETS: [GpuTarget; 2] = [
+    GpuTarget {
+        name: "cuda:sm_90a",
+        llvm_cpu: "sm_90a",
+        features: "+ptx86",
+        wgmma: true,
+    },
+    GpuTarget {
+        name: "cuda:sm_80",
+        llvm_cpu: "sm_80",
+        features: "+ptx80",
+        wgmma: false,
+    },
+];
+
+impl Target {
+    /// Finds a target by its name.
+    ///
+    /// # Errors
+    ///
+    /// The name is that of no target.
+    pub fn parse(name: &str) -> Result<Self, UnknownTarget> {
+        let gpu = GPU_TARGETS.iter().find(|target| target.name == name);
+        let cpu = CPU_TARGETS.iter().find(|target| target.name == name);
+        match (cpu, gpu) {
+            (Some(target), _) => Ok(Self::Cpu(*target)),
+            (None, Some(target)) => Ok(Self::Gpu(*target)),
+            (None, None) => Err(UnknownTarget {
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    /// The name that selects it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cpu(target) => target.name,
+            Self::Gpu(target) => target.name,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for GpuTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
 
 /// A set of instructions that CPU code may use, known by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,91 +128,19 @@ pub const CPU_TARGETS: [CpuTarget; 3] = [
     },
 ];
 
-/// A GPU architecture, known by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CudaTarget {
-    /// The name that selects this target, `cuda:sm_90a`.
-    pub name: &'static str,
-}
-
-/// Every GPU target.
-pub const CUDA_TARGETS: [CudaTarget; 1] = [CudaTarget {
-    name: "cuda:sm_90a",
-}];
-
-/// What code is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
-    /// A CPU.
-    Cpu(CpuTarget),
-    /// An NVIDIA GPU.
-    Cuda(CudaTarget),
-}
-
-impl Target {
-    /// Finds a target by its name.
-    ///
-    /// # Errors
-    /// The names that exist.
-    pub fn parse(name: &str) -> Result<Self, UnknownCpuTarget> {
-        let cuda = CUDA_TARGETS.iter().find(|target| target.name == name);
-        match cuda {
-            Some(target) => Ok(Self::Cuda(*target)),
-            None => CpuTarget::parse(name).map(Self::Cpu),
-        }
-    }
-
-    /// The name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Cpu(target) => target.name,
-            Self::Cuda(target) => target.name,
-        }
-    }
-
-    /// The CPU, if it is one.
-    pub fn cpu(&self) -> Option<&CpuTarget> {
-        match self {
-            Self::Cpu(target) => Some(target),
-            Self::Cuda(_) => None,
-        }
-    }
-
-    /// Whether this build has a code generator for the target.
-    ///
-    /// # Errors
-    /// `MM1C0401`, in words.
-    pub fn supported(&self) -> Result<(), String> {
-        match self {
-            Self::Cpu(_) => Ok(()),
-            Self::Cuda(target) => Err(format!(
-                "MM1C0401: this mm1c generates no code for `{}`; it runs packages that were \
-                 compiled elsewhere",
-                target.name
-            )),
-        }
-    }
-}
-
-impl From<CpuTarget> for Target {
-    fn from(target: CpuTarget) -> Self {
-        Self::Cpu(target)
-    }
-}
-
-/// A target name that is not one of [`CUDA_TARGETS`] or one of [`CPU_TARGETS`].
+/// A name that is none of [`CPU_TARGETS`] and [`GPU_TARGETS`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownCpuTarget {
+pub struct UnknownTarget {
     /// The name that was asked for.
     pub name: String,
 }
 
-impl fmt::Display for UnknownCpuTarget {
+impl fmt::Display for UnknownTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MM1C0402: unknown target `{}`; known are", self.name)?;
-        let cuda = CUDA_TARGETS.iter().map(|target| target.name);
-        let names = CPU_TARGETS.iter().map(|target| target.name).chain(cuda);
-        for (index, name) in names.enumerate() {
+        let cpu = CPU_TARGETS.iter().map(|target| target.name);
+        let gpu = GPU_TARGETS.iter().map(|target| target.name);
+        for (index, name) in cpu.chain(gpu).enumerate() {
             let separator = if index == 0 { "" } else { "," };
             write!(f, "{separator} `{name}`")?;
         }
@@ -142,24 +148,9 @@ impl fmt::Display for UnknownCpuTarget {
     }
 }
 
-impl std::error::Error for UnknownCpuTarget {}
+impl std::error::Error for UnknownTarget {}
 
 impl CpuTarget {
-    /// Finds a target by its name.
-    ///
-    /// # Errors
-    ///
-    /// The name is not one of [`CPU_TARGETS`].
-    pub fn parse(name: &str) -> Result<Self, UnknownCpuTarget> {
-        CPU_TARGETS
-            .iter()
-            .find(|target| target.name == name)
-            .copied()
-            .ok_or_else(|| UnknownCpuTarget {
-                name: name.to_owned(),
-            })
-    }
-
     /// The most capable target whose code this machine can run, or `None` on a
     /// machine below `cpu:x86-64-v3` or of another architecture.
     pub fn host() -> Option<Self> {
@@ -213,18 +204,16 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for target in CPU_TARGETS {
-            assert_eq!(CpuTarget::parse(&target.to_string()), Ok(target));
-            assert_eq!(Target::parse(target.name), Ok(Target::Cpu(target)));
-        }
-        for target in CUDA_TARGETS {
-            assert_eq!(Target::parse(target.name), Ok(Target::Cuda(target)));
+        let cpu = CPU_TARGETS.map(Target::Cpu);
+        let gpu = GPU_TARGETS.map(Target::Gpu);
+        for target in cpu.into_iter().chain(gpu) {
+            assert_eq!(Target::parse(&target.to_string()), Ok(target));
         }
     }
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let message = CpuTarget::parse("cpu:x86-64-v5").unwrap_err().to_string();
+        let message = Target::parse("cpu:x86-64-v5").unwrap_err().to_string();
         assert!(message.contains("`cpu:x86-64-v5`"), "{message}");
         assert!(message.contains("`cpu:x86-64-v3`"), "{message}");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::{Options, compile};
-use mm1_compiler::target::CpuTarget;
+use mm1_compiler::target::{CpuTarget, Target};
 use mm1_dsl::model::Model;
 use mm1_package::Package;
 use mm1_runtime::data::Batch;
@@ -32,8 +32,8 @@ pub fn backends() -> Vec<Backend> {
 pub fn package(model: &Model, purpose: Purpose<'_>, backend: Backend) -> Package {
     let options = Options {
         target: CpuTarget::host()
-            .expect("the tests run on x86-64-v3 or better")
-            .into(),
+            .map(Target::Cpu)
+            .expect("the tests run on x86-64-v3 or better"),
         backend,
         verify: true,
     };

@@ -44,7 +44,7 @@ pub fn run(args: &BisectArgs) -> Result<ExitCode, Failure> {
     let (model, program) = given::open(&args.model.model, &args.model.sets, &program)?;
     let device = device::open(args.device, threads)?;
     let code = match &program.package {
-        Some(path) => Code::Package(read_package(path)?),
+        Some(path) => Code::Package(Arc::new(read_package(path)?)),
         None => Code::Request(Request::new(&args.backend, args.device)),
     };
     let (graph, checks) = compare(&model, code, args.weights.as_deref(), threads, device)?;
@@ -90,7 +90,7 @@ enum Code {
     /// Compiled now.
     Request(Request),
     /// What `mm1c compile --for-bisect` wrote.
-    Package(Package),
+    Package(Arc<Package>),
 }
 
 /// The program of a training step with every stored tensor as an output, compiled.
@@ -124,10 +124,10 @@ fn compare(
     };
     let mut planned = plan_model(model, purpose, true).map_err(|error| refused(model, error))?;
     let graph = planned.programs.remove(0).source.graph;
-    let package = Arc::new(match code {
+    let package = match code {
         Code::Package(package) => package,
-        Code::Request(request) => self::package(model, &request)?,
-    });
+        Code::Request(request) => Arc::new(self::package(model, &request)?),
+    };
     let missing = fetch.iter().find(|name| package.tensor(name).is_none());
     if let Some(name) = missing {
         return Err(Failure::new(format!(

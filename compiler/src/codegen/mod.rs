@@ -3,6 +3,8 @@
 pub mod cranelift;
 #[cfg(feature = "mlir")]
 pub mod mlir;
+#[cfg(feature = "mlir")]
+pub mod nvgpu;
 
 use crate::loops::Function;
 use crate::lower::Machine;

@@ -73,6 +73,11 @@ impl Builder {
         ValueId(self.types.len() as u32 - 1)
     }
 
+    /// A value that the surroundings of the function define.
+    pub fn input(&mut self, ty: Type) -> ValueId {
+        self.fresh(ty)
+    }
+
     fn push(&mut self, stmt: Stmt) {
         self.blocks
             .last_mut()
@@ -94,6 +99,7 @@ impl Builder {
             | Operation::Extent(_)
             | Operation::TileBegin
             | Operation::TileEnd
+            | Operation::Member
             | Operation::IndexOp(..)
             | Operation::LoadIndex { .. } => Type::Index,
             Operation::Argument(_) | Operation::Scratch | Operation::Offset(..) => Type::Ptr,
@@ -122,7 +128,10 @@ impl Builder {
             Operation::FloatToInt(x) => Type::I32(self.lanes(*x)),
             Operation::IntToFloat(x) => Type::F32(self.lanes(*x)),
             Operation::Compare(_, x, _) => Type::Mask(self.lanes(*x)),
-            Operation::SumLanes(_) | Operation::MaxLanes(_) => Type::F32(1),
+            Operation::SumLanes(_)
+            | Operation::MaxLanes(_)
+            | Operation::TeamSum(_)
+            | Operation::TeamMax(_) => Type::F32(1),
             Operation::Shuffle(x, _, pattern) => match self.ty(*x) {
                 Type::I32(_) => Type::I32(pattern.len() as u32),
                 _ => Type::F32(pattern.len() as u32),
@@ -300,6 +309,11 @@ impl Builder {
             body(builder, variable);
             Vec::new()
         });
+    }
+
+    /// Orders the team's memory accesses.
+    pub fn team_sync(&mut self) {
+        self.push(Stmt::TeamSync);
     }
 
     /// Statements under a condition.

@@ -1,14 +1,21 @@
-//! Loop programs: what the CPU emitters print.
+//! Loop programs: what the emitters print.
 //!
-//! A [`Function`] is one kernel after scheduling: loops, vector registers, loads and stores. Both
-//! CPU emitters translate it statement by statement, so a schedule is written once and checked by
-//! two code generators. Values are in SSA form: each [`ValueId`] is defined once, by a `Let`, a
+//! A [`Function`] is one kernel after scheduling: loops, vector registers, loads and stores. The
+//! emitters translate it statement by statement, so a schedule is written once and checked by
+//! several code generators. Values are in SSA form: each [`ValueId`] is defined once, by a `Let`, a
 //! loop variable or a carried value, and used only where its definition is visible.
 //!
 //! # Types
 //! [`Type::Index`] is a 64-bit integer, [`Type::Ptr`] an address. [`Type::F32`], [`Type::I32`] and
 //! [`Type::Mask`] are registers of that many lanes; one lane is a scalar. An I32 register may
 //! hold lanes of two bf16 numbers (even element in the low half) for [`Operation::DotPairs`].
+//!
+//! # Teams
+//! On a GPU a function runs on a *team* of [`TEAM`] threads (a warp): each thread has values of its
+//! own, one lane each, and [`Operation::Member`] tells them apart. `TeamSum` and `TeamMax`
+//! exchange values and must be reached by the whole team. Scratch belongs to the team; a
+//! [`Stmt::TeamSync`] stands between a thread's access and another's to the same element. On a
+//! CPU there is no team, and its emitters refuse these operations.
 //!
 //! # Arithmetic
 //! Floats follow IEEE, round to nearest even, no reassociation and no contraction except where
@@ -19,6 +26,9 @@ pub mod builder;
 pub mod text;
 
 use mm1_package::DType;
+
+/// Threads of a team.
+pub const TEAM: u32 = 32;
 
 /// Identifies a value of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -196,6 +206,13 @@ pub enum Operation {
     DotPairs(ValueId, ValueId, ValueId),
     /// Two F32 or I32 registers of n lanes → n lanes picked by constant numbers in 0..2n.
     Shuffle(ValueId, ValueId, Vec<u32>),
+    /// → Index: this thread's number in its team.
+    Member,
+    /// Scalar F32 → Σ over the team, in every thread: x of thread t and of thread t ⊕ 16 are added
+    /// first, then with distance 8, 4, 2, 1.
+    TeamSum(ValueId),
+    /// Scalar F32 → largest of the team, in every thread.
+    TeamMax(ValueId),
 }
 
 /// A value that a loop carries from one iteration to the next.
@@ -242,6 +259,8 @@ pub enum Stmt {
         /// What repeats.
         body: Vec<Stmt>,
     },
+    /// Makes memory accesses of the team's threads before it visible to those after it.
+    TeamSync,
     /// Runs the body where the Mask(1) is set.
     If {
         /// Condition.
@@ -260,7 +279,7 @@ pub struct Function {
     pub types: Vec<Type>,
     /// Statements.
     pub body: Vec<Stmt>,
-    /// Scratch that one thread needs.
+    /// Scratch that one thread, or one team, needs.
     pub scratch_bytes: u64,
 }
 

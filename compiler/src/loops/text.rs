@@ -63,6 +63,9 @@ fn block(function: &Function, body: &[Stmt], depth: usize, text: &mut String) {
                 }
                 text.push('\n');
             }
+            Stmt::TeamSync => {
+                let _ = writeln!(text, "{indent}team_sync");
+            }
             Stmt::If { condition, body } => {
                 let _ = writeln!(text, "{indent}if %{} {{", condition.0);
                 block(function, body, depth + 1, text);
@@ -124,5 +127,8 @@ fn operation_text(operation: &Operation) -> String {
         Operation::RoundBf16(x) => call("round_bf16", &[x]),
         Operation::DotPairs(acc, a, b) => call("dot_pairs", &[acc, a, b]),
         Operation::Shuffle(a, b, lanes) => format!("{} {lanes:?}", call("shuffle", &[a, b])),
+        Operation::Member => "member".to_owned(),
+        Operation::TeamSum(x) => call("team_sum", &[x]),
+        Operation::TeamMax(x) => call("team_max", &[x]),
     }
 }

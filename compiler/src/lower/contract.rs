@@ -12,33 +12,33 @@ use super::micro;
 use super::panels::{self, Panel};
 use super::rows;
 use super::{Lowered, Machine, grid};
-use crate::kernel::{AxisId, AxisSize, ExprId, Kernel, StageId, StageKind};
+use crate::kernel::{AxisId, AxisSize, ExprId, Kernel, Stage, StageId, StageKind};
 use crate::loops::{IndexOp, ValueId};
 use mm1_package::DType;
 
 /// Axes and blocks of a kernel of contractions.
-struct Plan {
+pub(super) struct Plan {
     /// Axes taken one point at a time by the grid.
-    batch: Vec<AxisId>,
+    pub batch: Vec<AxisId>,
     /// Rows of the tile.
-    m: AxisId,
+    pub m: AxisId,
     /// Columns of the tile, the vector axis.
-    n: AxisId,
+    pub n: AxisId,
     /// Rows and columns of a tile.
     mc: u64,
     nc: u64,
-    products: Vec<Product>,
+    pub products: Vec<Product>,
 }
 
 /// One contraction.
-struct Product {
-    stage: StageId,
-    rows: ExprId,
-    columns: ExprId,
+pub(super) struct Product {
+    pub stage: StageId,
+    pub rows: ExprId,
+    pub columns: ExprId,
     /// Folded axes but the last.
-    outer: Vec<AxisId>,
+    pub outer: Vec<AxisId>,
     /// The folded axis that is blocked.
-    k: AxisId,
+    pub k: AxisId,
     kc: u64,
     operands: DType,
 }
@@ -75,7 +75,8 @@ pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, Str
     })
 }
 
-fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, String> {
+/// Sorts the axes of a kernel of contractions.
+pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, String> {
     let contracts = kernel
         .stages
         .iter()
@@ -120,7 +121,7 @@ fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, String> {
             let sizes = axes.iter().map(|axis| grid::typical(kernel, *axis));
             sizes.max().unwrap_or(1)
         };
-        let lanes = u64::from(machine.lanes);
+        let lanes = u64::from(machine.width());
         let swap = largest(&n) < lanes && largest(&m) > largest(&n);
         if swap {
             std::mem::swap(&mut m, &mut n);
@@ -141,7 +142,7 @@ fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, String> {
     let one = AxisSize::Fixed(1);
     let m = longest(kernel, &row_axes).unwrap_or_else(|| kernel.axis(one, true));
     // The last column axis is the one that memory is contiguous along.
-    let wide = |axis: &&AxisId| grid::typical(kernel, **axis) >= u64::from(machine.lanes);
+    let wide = |axis: &&AxisId| grid::typical(kernel, **axis) >= u64::from(machine.width());
     let n = column_axes
         .iter()
         .rev()
@@ -270,7 +271,7 @@ fn tile(
 }
 
 /// Binds the batch axes to their one point.
-fn with_batch(
+pub(super) fn with_batch(
     emit: &mut Emit<'_>,
     axes: &[AxisId],
     ranges: &[[ValueId; 2]],
@@ -359,18 +360,7 @@ fn epilogue(
     let StageKind::Map { stores } = &stage.kind else {
         return Err("contractions are followed by something other than maps".to_owned());
     };
-    for axis in plan.batch.iter().chain([&plan.m, &plan.n]) {
-        if !stage.domain.contains(axis) && emit.fixed(*axis) != Some(1) {
-            return Err(format!(
-                "a map over results of a contraction lacks axis {}",
-                axis.0
-            ));
-        }
-    }
-    let bound = |axis: &AxisId| plan.batch.contains(axis) || *axis == plan.m || *axis == plan.n;
-    if !stage.domain.iter().all(bound) {
-        return Err("a map after a contraction has an axis of its own".to_owned());
-    }
+    check_epilogue(emit, plan, stage)?;
     let known = emit.cache.len();
     let widest = 2 * emit.machine.lanes;
     let widths = emit.widths(plan.n, widest);
@@ -389,6 +379,23 @@ fn epilogue(
     })?;
     emit.cache.truncate(known);
     Ok(())
+}
+
+/// Refuses a map that does not span just the axes of the tile.
+pub(super) fn check_epilogue(emit: &Emit<'_>, plan: &Plan, stage: &Stage) -> Result<(), String> {
+    for axis in plan.batch.iter().chain([&plan.m, &plan.n]) {
+        if !stage.domain.contains(axis) && emit.fixed(*axis) != Some(1) {
+            return Err(format!(
+                "a map over results of a contraction lacks axis {}",
+                axis.0
+            ));
+        }
+    }
+    let bound = |axis: &AxisId| plan.batch.contains(axis) || *axis == plan.m || *axis == plan.n;
+    match stage.domain.iter().all(bound) {
+        true => Ok(()),
+        false => Err("a map after a contraction has an axis of its own".to_owned()),
+    }
 }
 
 /// Whether memory read by an expression is contiguous along an axis.

@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::kernel::{AxisId, AxisSize, ExprId, Kernel, StageId};
 use crate::loops::builder::Builder;
-use crate::loops::{IndexOp, Operation, ValueId};
+use crate::loops::{Compare, IndexOp, Operation, TEAM, ValueId};
 
 /// Where the result of a reducing stage is.
 #[derive(Clone, Debug)]
@@ -129,7 +129,8 @@ impl<'k> Emit<'k> {
     }
 
     /// A loop over `low..high` that binds an axis to the first of `width` consecutive points and
-    /// carries values.
+    /// carries values. Where a team stands for registers, each thread is bound to its own point
+    /// and carries its own values.
     pub fn fold(
         &mut self,
         axis: AxisId,
@@ -138,10 +139,18 @@ impl<'k> Emit<'k> {
         inits: &[ValueId],
         body: impl FnOnce(&mut Self, &[ValueId]) -> Result<Vec<ValueId>, String>,
     ) -> Result<Vec<ValueId>, String> {
+        let team = self.machine.team && width == TEAM;
+        let low = match team {
+            true => {
+                let member = self.b.op(Operation::Member);
+                self.b.add(low, member)
+            }
+            false => low,
+        };
         let open = self.b.begin_loop(low, high, i64::from(width), inits);
         let known = self.cache.len();
         let outer = self.vector;
-        if width > 1 {
+        if width > 1 && !team {
             self.vector = Some((axis, width));
         }
         let inside = open.inside.clone();
@@ -215,6 +224,10 @@ impl<'k> Emit<'k> {
 
     /// Widths for an axis whose ranges start at multiples of the widest.
     pub fn widths(&self, axis: AxisId, widest: u32) -> Vec<u32> {
+        if self.machine.team {
+            // Threads past the end have nothing to do.
+            return vec![TEAM];
+        }
         let lanes = self.machine.lanes;
         let Some(size) = self.fixed(axis) else {
             let mut widths = vec![widest, lanes, 1];
@@ -233,6 +246,28 @@ impl<'k> Emit<'k> {
             widths.push(1);
         }
         widths
+    }
+
+    /// Writes statements that one thread of a team runs for all, between accesses of the others;
+    /// without teams they are just written.
+    pub fn once(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        if !self.machine.team {
+            return body(self);
+        }
+        self.b.team_sync();
+        let member = self.b.op(Operation::Member);
+        let zero = self.b.index(0);
+        let first = self.b.compare(Compare::Eq, member, zero);
+        let known = self.cache.len();
+        self.b.begin_if();
+        let result = body(self);
+        self.b.end_if(first);
+        self.cache.truncate(known);
+        self.b.team_sync();
+        result
     }
 
     /// Address of scratch bytes.

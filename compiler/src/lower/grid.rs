@@ -23,11 +23,16 @@ pub(crate) fn choose(
     axes: &[AxisId],
     unit: u64,
     vector: Option<(AxisId, u64)>,
+    team: bool,
 ) -> Vec<(AxisId, u64)> {
     let total = axes.iter().fold(unit, |total, axis| {
         total.saturating_mul(typical(kernel, *axis))
     });
-    let target = (total / 64).clamp(4096, 65536);
+    let target = match team {
+        // Many small tiles: a GPU has some thousand teams at once.
+        true => (total / 16384).clamp(128, 4096),
+        false => (total / 64).clamp(4096, 65536),
+    };
     let mut covered = unit.max(1);
     let mut tiles = vec![0; axes.len()];
     // The vector axis first, then the others from the innermost.

@@ -7,18 +7,19 @@
 
 mod attention;
 mod contract;
-mod emit;
+pub(crate) mod emit;
 mod grid;
 mod math;
 mod micro;
 mod panels;
 mod rows;
+mod team;
 mod value;
 
 use crate::kernel::{AxisId, Kernel, StageKind};
-use crate::loops::Function;
+use crate::loops::{Function, TEAM};
 
-/// What lowering must know of a processor; a pure function of the named target.
+/// What lowering must know of a machine; a pure function of the named target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Machine {
     /// f32 lanes of a vector register.
@@ -31,6 +32,9 @@ pub struct Machine {
     pub l1: u64,
     /// Bytes of the second-level cache of one core.
     pub l2: u64,
+    /// Whether a team of threads takes the place of vector registers (a GPU): values have one
+    /// lane, and neighbouring points of the vector axis belong to neighbouring threads.
+    pub team: bool,
 }
 
 impl Machine {
@@ -43,6 +47,23 @@ impl Machine {
             bf16_dot: false,
             l1: 32 << 10,
             l2: 1 << 20,
+            team: false,
+        }
+    }
+
+    /// A GPU of which every thread sees one lane.
+    pub fn with_teams() -> Self {
+        Self {
+            team: true,
+            ..Self::with_lanes(1)
+        }
+    }
+
+    /// Points that are computed side by side: lanes of a register, or threads of a team.
+    pub fn width(&self) -> u32 {
+        match self.team {
+            true => TEAM,
+            false => self.lanes,
         }
     }
 }
@@ -69,7 +90,10 @@ pub fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
     let strategy = if attention::is_attention(kernel) {
         attention::lower
     } else if has(|kind| matches!(kind, StageKind::Contract { .. })) {
-        contract::lower
+        match machine.team {
+            true => team::lower,
+            false => contract::lower,
+        }
     } else {
         rows::lower
     };

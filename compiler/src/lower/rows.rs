@@ -40,7 +40,7 @@ pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, Strin
         })
         .sum::<u64>();
     let vector = plan.shared.map(|axis| (axis, u64::from(plan.widest)));
-    let tiles = grid::choose(kernel, &plan.parallel, unit, vector);
+    let tiles = grid::choose(kernel, &plan.parallel, unit, vector, machine.team);
     emit.each_tile(&tiles, |emit, ranges| {
         let ranges: Vec<(AxisId, [ValueId; 2])> = tiles
             .iter()
@@ -99,8 +99,9 @@ fn plan(emit: &Emit<'_>) -> Result<Plan, String> {
     }
     let shared = best_axis(emit, main, &main.domain).filter(is_parallel);
     let folds = kernel.stages.iter().any(|stage| !stage.reduced.is_empty());
-    let lanes = emit.machine.lanes;
+    let lanes = emit.machine.width();
     let widest = match (folds, emit.machine.registers) {
+        _ if emit.machine.team => lanes,
         (true, _) => 4 * lanes,
         (false, 32..) => 2 * lanes,
         (false, _) => lanes,
@@ -149,7 +150,7 @@ fn score(emit: &Emit<'_>, stage: &Stage, axis: AxisId) -> i64 {
         count(address, guards, 1);
     }
     match emit.fixed(axis) {
-        Some(size) if size < u64::from(emit.machine.lanes) => score - 16,
+        Some(size) if size < u64::from(emit.machine.width()) => score - 16,
         _ => score,
     }
 }
@@ -271,8 +272,10 @@ fn stages(emit: &mut Emit<'_>, plan: &Plan, range: std::ops::Range<usize>) -> Re
         match &stage.kind {
             StageKind::Map { stores } => {
                 let values: Vec<ExprId> = stores.iter().map(|store| store.value).collect();
-                walk(emit, plan, &own, vector, &values, &mut |emit| {
-                    emit.stores(stores)
+                shared_out(emit, plan, vector, |emit| {
+                    walk(emit, plan, &own, vector, &values, &mut |emit| {
+                        emit.stores(stores)
+                    })
                 })?;
             }
             StageKind::Reduce { monoid, value } => {
@@ -288,8 +291,10 @@ fn stages(emit: &mut Emit<'_>, plan: &Plan, range: std::ops::Range<usize>) -> Re
                 let mut order = stage.reduced.clone();
                 order.extend(own.iter().filter(|axis| !stage.reduced.contains(axis)));
                 let vector = vector.filter(|axis| !stage.reduced.contains(axis));
-                walk(emit, plan, &order, vector, &[*value], &mut |emit| {
-                    scatter(emit, *buffer, address, *value)
+                shared_out(emit, plan, vector, |emit| {
+                    walk(emit, plan, &order, vector, &[*value], &mut |emit| {
+                        scatter(emit, *buffer, address, *value)
+                    })
                 })?;
             }
             StageKind::Contract { .. } | StageKind::SoftmaxContract { .. } => {
@@ -299,6 +304,19 @@ fn stages(emit: &mut Emit<'_>, plan: &Plan, range: std::ops::Range<usize>) -> Re
         emit.cache.truncate(known);
     }
     Ok(())
+}
+
+/// Stores whose points are not spread over a team are made by one of its threads.
+fn shared_out(
+    emit: &mut Emit<'_>,
+    plan: &Plan,
+    vector: Option<AxisId>,
+    body: impl FnOnce(&mut Emit<'_>) -> Result<(), String>,
+) -> Result<(), String> {
+    match plan.shared.or(vector) {
+        None => emit.once(body),
+        Some(_) => body(emit),
+    }
 }
 
 /// Loops over axes, the vector axis innermost, with what is invariant computed before.
@@ -423,10 +441,26 @@ fn reduce(
             .ok_or("a tile is too large")?;
     }
     let offset = emit.b.reserve_scratch(4 * elements as u64);
-    let ptr = emit.scratch_at(offset);
+    let mut ptr = emit.scratch_at(offset);
+    if emit.machine.team && block > 1 {
+        // Each thread has a place of its own in a block.
+        let member = emit.b.op(Operation::Member);
+        ptr = emit.b.element(ptr, member, 4);
+    }
+    // Threads read what others wrote.
+    let exchanged = emit.machine.team && block == 1;
+    if exchanged {
+        emit.b.team_sync();
+    }
     walk(emit, plan, &kept, across, &[], &mut |emit| {
         let result = fold(emit, plan, &folded, along, (monoid, value))?;
         let to = emit.tile_address(ptr, &strides)?;
+        if exchanged && across.is_none() {
+            return emit.once(|emit| {
+                emit.b.store(to, 0, result, mm1_package::DType::F32);
+                Ok(())
+            });
+        }
         let lanes = emit.vector.map_or(1, |(_, lanes)| lanes);
         let result = emit.widened(
             result,
@@ -439,6 +473,9 @@ fn reduce(
         emit.b.store(to, 0, result, mm1_package::DType::F32);
         Ok(())
     })?;
+    if exchanged {
+        emit.b.team_sync();
+    }
     emit.tiles.push((
         id,
         0,
@@ -477,7 +514,10 @@ fn fold(
     };
     let sums: Vec<ValueId> = widths
         .iter()
-        .map(|lanes| emit.b.float(start, *lanes))
+        .map(|lanes| {
+            let lanes = if emit.machine.team { 1 } else { *lanes };
+            emit.b.float(start, lanes)
+        })
         .collect();
     let known = emit.cache.len();
     let sums = fold_outer(emit, &outer, along, &widths, (monoid, value), sums)?;
@@ -487,9 +527,11 @@ fn fold(
     }
     let mut total = None;
     for sum in sums {
-        let lane = emit.b.op(match monoid {
-            Monoid::Sum => Operation::SumLanes(sum),
-            Monoid::Max => Operation::MaxLanes(sum),
+        let lane = emit.b.op(match (monoid, emit.machine.team) {
+            (Monoid::Sum, false) => Operation::SumLanes(sum),
+            (Monoid::Max, false) => Operation::MaxLanes(sum),
+            (Monoid::Sum, true) => Operation::TeamSum(sum),
+            (Monoid::Max, true) => Operation::TeamMax(sum),
         });
         total = Some(match total {
             None => lane,

@@ -7,7 +7,7 @@ use mm1_compiler::bisect::Probe;
 use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::Options;
 use mm1_compiler::interpret::{Check, Tensor, replay};
-use mm1_compiler::target::CpuTarget;
+use mm1_compiler::target::{CpuTarget, Target};
 use mm1_tests::case::{Case, MODELS};
 use mm1_tests::programs::{executor, run};
 
@@ -21,7 +21,7 @@ per_backend! {
 /// A probe and what its kernels stored.
 fn recorded(case: &Case, backend: Backend) -> (Probe, BTreeMap<String, Vec<f32>>) {
     let options = Options {
-        target: CpuTarget::host().unwrap().into(),
+        target: CpuTarget::host().map(Target::Cpu).unwrap(),
         backend,
         verify: true,
     };

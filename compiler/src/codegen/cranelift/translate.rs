@@ -152,6 +152,7 @@ impl<'a> Translator<'a> {
                     carried,
                     body,
                 } => self.for_loop(*variable, *low, *high, *step, carried, body)?,
+                Stmt::TeamSync => return Err("a CPU has no teams of threads".to_owned()),
                 Stmt::If { condition, body } => {
                     let condition = self.scalar(*condition)?;
                     let then = self.builder.create_block();

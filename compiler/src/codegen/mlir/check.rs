@@ -8,7 +8,7 @@
 //! `round`, …), which a blob cannot make.
 
 use super::CodegenError;
-use crate::target::CpuTarget;
+use crate::target::Target;
 use melior::ir::{
     Module,
     operation::{OperationLike, WalkOrder, WalkResult},
@@ -136,6 +136,16 @@ const INTRINSICS: &[&str] = &[
     "vector.reduce.xor",
 ];
 
+/// Operations of the NVVM dialect that the GPU emitters use (`nvvm.…`).
+const GPU_OPERATIONS: &[&str] = &[
+    "bar.warp.sync",
+    "read.ptx.sreg.ctaid.x",
+    "read.ptx.sreg.laneid",
+    "read.ptx.sreg.nctaid.x",
+    "read.ptx.sreg.tid.x",
+    "shfl.sync",
+];
+
 /// Processor intrinsics by name (`llvm.call_intrinsic`) of targets with `bf16`
 /// dot products.
 const BF16_INTRINSICS: &[&str] = &[
@@ -150,7 +160,7 @@ const BF16_INTRINSICS: &[&str] = &[
 /// # Errors
 ///
 /// [`CodegenError::Unsupported`], naming the operation and the target.
-pub fn check_operations(module: &Module, target: &CpuTarget) -> Result<(), CodegenError> {
+pub fn check_operations(module: &Module, target: &Target) -> Result<(), CodegenError> {
     let mut fault = None;
     module
         .as_operation()
@@ -166,15 +176,20 @@ pub fn check_operations(module: &Module, target: &CpuTarget) -> Result<(), Codeg
                         .map(|attribute| attribute.to_string())
                         .unwrap_or_default();
                     let intrinsic = intrinsic.trim_matches('"');
-                    if !(target.bf16_dot && BF16_INTRINSICS.contains(&intrinsic)) {
+                    let bf16_dot = matches!(target, Target::Cpu(target) if target.bf16_dot);
+                    if !(bf16_dot && BF16_INTRINSICS.contains(&intrinsic)) {
                         fault = Some(format!("target `{target}` has no intrinsic `{intrinsic}`"));
                         return WalkResult::Interrupt;
                     }
                     true
                 }
-                _ => match name.strip_prefix("llvm.intr.") {
-                    Some(intrinsic) => INTRINSICS.binary_search(&intrinsic).is_ok(),
-                    None => OPERATIONS.binary_search(&name).is_ok(),
+                _ => match (name.strip_prefix("nvvm."), name.strip_prefix("llvm.intr.")) {
+                    (Some(operation), _) => {
+                        matches!(target, Target::Gpu(_))
+                            && GPU_OPERATIONS.binary_search(&operation).is_ok()
+                    }
+                    (_, Some(intrinsic)) => INTRINSICS.binary_search(&intrinsic).is_ok(),
+                    _ => OPERATIONS.binary_search(&name).is_ok(),
                 },
             };
             if allowed {
@@ -200,5 +215,6 @@ mod tests {
     fn the_lists_are_sorted_for_binary_search() {
         assert!(OPERATIONS.is_sorted());
         assert!(INTRINSICS.is_sorted());
+        assert!(GPU_OPERATIONS.is_sorted());
     }
 }

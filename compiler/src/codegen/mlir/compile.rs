@@ -3,7 +3,7 @@
 use super::{
     CodeBlob, CodegenError, check::check_operations, ffi, link::link_object, llvm::LlvmBackend,
 };
-use crate::target::CpuTarget;
+use crate::target::{CpuTarget, GpuTarget, Target};
 use melior::{
     Context,
     diagnostic::{Diagnostic, DiagnosticSeverity},
@@ -14,8 +14,8 @@ use melior::{
 use mlir_sys::{
     MlirDialectHandle, mlirDialectHandleInsertDialect, mlirGetDialectHandle__arith__,
     mlirGetDialectHandle__cf__, mlirGetDialectHandle__func__, mlirGetDialectHandle__index__,
-    mlirGetDialectHandle__llvm__, mlirGetDialectHandle__math__, mlirGetDialectHandle__scf__,
-    mlirGetDialectHandle__ub__, mlirGetDialectHandle__vector__,
+    mlirGetDialectHandle__llvm__, mlirGetDialectHandle__math__, mlirGetDialectHandle__nvvm__,
+    mlirGetDialectHandle__scf__, mlirGetDialectHandle__ub__, mlirGetDialectHandle__vector__,
 };
 use std::{
     cell::RefCell,
@@ -42,7 +42,7 @@ use std::{
 ///
 /// See [`CodegenError`]; the message holds what MLIR or LLVM said.
 pub fn compile_module(mlir_text: &str, target: &CpuTarget) -> Result<CodeBlob, CodegenError> {
-    Compiler::new(target)?.compile(mlir_text)
+    Compiler::new(&Target::Cpu(*target))?.compile(mlir_text)
 }
 
 /// Compiles modules on up to `threads` threads (at least one); results are in
@@ -52,8 +52,27 @@ pub fn compile_modules(
     target: &CpuTarget,
     threads: usize,
 ) -> Vec<Result<CodeBlob, CodegenError>> {
+    each_module(modules, &Target::Cpu(*target), threads, Compiler::compile)
+}
+
+/// Compiles modules for a GPU, each to PTX text; otherwise as [`compile_modules`]. Beside the
+/// dialects of [`compile_module`], `nvvm` is accepted.
+pub fn compile_modules_to_ptx(
+    modules: &[&str],
+    target: &GpuTarget,
+    threads: usize,
+) -> Vec<Result<String, CodegenError>> {
+    each_module(modules, &Target::Gpu(*target), threads, Compiler::ptx)
+}
+
+fn each_module<T: Send>(
+    modules: &[&str],
+    target: &Target,
+    threads: usize,
+    compile: impl Fn(&mut Compiler, &str) -> Result<T, CodegenError> + Sync,
+) -> Vec<Result<T, CodegenError>> {
     let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<Result<CodeBlob, CodegenError>>>> =
+    let results: Vec<Mutex<Option<Result<T, CodegenError>>>> =
         modules.iter().map(|_| Mutex::new(None)).collect();
     let work = || {
         // A context is bound to its thread, so each thread makes its own.
@@ -64,7 +83,7 @@ pub fn compile_modules(
                 break;
             };
             let result = match &mut compiler {
-                Ok(compiler) => compiler.compile(text),
+                Ok(compiler) => compile(compiler, text),
                 Err(error) => Err(error.clone()),
             };
             if let Ok(mut slot) = results[index].lock() {
@@ -74,7 +93,7 @@ pub fn compile_modules(
     };
     thread::scope(|scope| {
         for _ in 1..threads.min(modules.len()) {
-            scope.spawn(work);
+            scope.spawn(&work);
         }
         work();
     });
@@ -94,7 +113,7 @@ pub struct Compiler {
     // Before the context: the field order is the drop order.
     backend: LlvmBackend,
     context: Context,
-    target: CpuTarget,
+    target: Target,
     errors: Rc<RefCell<Vec<String>>>,
 }
 
@@ -104,7 +123,7 @@ impl Compiler {
     /// # Errors
     ///
     /// LLVM cannot generate code for the target.
-    pub fn new(target: &CpuTarget) -> Result<Self, CodegenError> {
+    pub fn new(target: &Target) -> Result<Self, CodegenError> {
         let registry = DialectRegistry::new();
         for handle in dialects() {
             // SAFETY: the handle is one of MLIR's own, the registry is live.
@@ -138,17 +157,28 @@ impl Compiler {
     ///
     /// See [`CodegenError`]. The compiler stays usable.
     pub fn compile(&mut self, mlir_text: &str) -> Result<CodeBlob, CodegenError> {
-        let object = self.emit_object(mlir_text)?;
+        let object = self.emit_code(mlir_text)?;
         link_object(&object)
     }
 
+    /// Compiles one module for a GPU to PTX.
+    ///
+    /// # Errors
+    ///
+    /// See [`CodegenError`]. The compiler stays usable.
+    pub fn ptx(&mut self, mlir_text: &str) -> Result<String, CodegenError> {
+        let text = self.emit_code(mlir_text)?;
+        let text = text.strip_suffix(&[0]).unwrap_or(&text).to_vec();
+        String::from_utf8(text).map_err(|error| CodegenError::Llvm(error.to_string()))
+    }
+
     /// Compiles one module to a relocatable ELF object, for tools that
-    /// disassemble; [`Compiler::compile`] goes on to link it.
+    /// disassemble, or to PTX; [`Compiler::compile`] goes on to link the object.
     ///
     /// # Errors
     ///
     /// See [`CodegenError`].
-    pub fn emit_object(&mut self, mlir_text: &str) -> Result<Vec<u8>, CodegenError> {
+    pub fn emit_code(&mut self, mlir_text: &str) -> Result<Vec<u8>, CodegenError> {
         self.errors.borrow_mut().clear();
         if mlir_text.contains('\0') {
             return Err(CodegenError::Parse("zero byte in the text".to_owned()));
@@ -161,7 +191,7 @@ impl Compiler {
             .map_err(|_| CodegenError::Lower(self.messages()))?;
         check_operations(&module, &self.target)?;
         self.backend
-            .emit_object(&module)
+            .emit_code(&module)
             .map_err(|error| match error {
                 CodegenError::Llvm(message) => {
                     let mut messages = self.messages();
@@ -180,7 +210,7 @@ impl Compiler {
 }
 
 /// Every dialect that module text may use.
-fn dialects() -> [MlirDialectHandle; 9] {
+fn dialects() -> [MlirDialectHandle; 10] {
     // SAFETY: these functions only return static tables.
     unsafe {
         [
@@ -190,6 +220,7 @@ fn dialects() -> [MlirDialectHandle; 9] {
             mlirGetDialectHandle__index__(),
             mlirGetDialectHandle__llvm__(),
             mlirGetDialectHandle__math__(),
+            mlirGetDialectHandle__nvvm__(),
             mlirGetDialectHandle__scf__(),
             mlirGetDialectHandle__ub__(),
             mlirGetDialectHandle__vector__(),

@@ -7,8 +7,8 @@
 use super::CodegenError;
 use crate::{
     loops::{
-        Compare, FloatBinary, FloatUnary, Function, IndexOp, IntBinary, Operation, Stmt, Type,
-        ValueId,
+        Compare, FloatBinary, FloatUnary, Function, IndexOp, IntBinary, Operation, Stmt, TEAM,
+        Type, ValueId,
     },
     target::CpuTarget,
 };
@@ -24,16 +24,7 @@ use std::fmt::{Display, Write as _};
 /// [`CodegenError::Unsupported`]: a type mismatch, or a number of lanes that
 /// `vdpbf16ps` does not have.
 pub fn emit_function(function: &Function, target: &CpuTarget) -> Result<String, CodegenError> {
-    let mut emitter = Emitter {
-        function,
-        bf16_dot: target.bf16_dot,
-        text: String::new(),
-        // Without a definition a name stays undeclared, which MLIR reports.
-        names: (0..function.types.len())
-            .map(|id| format!("%v{id}"))
-            .collect(),
-        temporaries: 0,
-    };
+    let mut emitter = Emitter::new(function, target.bf16_dot, false);
     let mut inputs = Inputs::default();
     inputs.scan(&function.body);
     let _ = writeln!(
@@ -66,6 +57,68 @@ pub fn emit_function(function: &Function, target: &CpuTarget) -> Result<String, 
     Ok(emitter.text)
 }
 
+/// Writes `function` as the text of a module with one GPU kernel. Its parameters are the
+/// addresses of `arguments` buffers, `extents` sizes and the number of tiles; each of the `teams`
+/// teams of a block computes one tile, with its scratch in dynamic shared memory.
+///
+/// # Errors
+///
+/// [`CodegenError::Unsupported`]: a register of more than one lane.
+pub fn emit_team_kernel(
+    function: &Function,
+    arguments: usize,
+    extents: usize,
+    teams: u32,
+) -> Result<String, CodegenError> {
+    let wide = function.types.iter().any(|ty| lanes_of(*ty) != 1);
+    if wide {
+        return Err(CodegenError::Unsupported(
+            "a register of several lanes on a GPU".to_owned(),
+        ));
+    }
+    let mut emitter = Emitter::new(function, false, true);
+    let pointers = (0..arguments).map(|index| format!("%arg{index}: !llvm.ptr"));
+    let sizes = (0..extents).map(|index| format!("%ext{index}: i64"));
+    let parameters: Vec<String> = pointers
+        .chain(sizes)
+        .chain(["%tiles: i64".to_owned()])
+        .collect();
+    let threads = teams * TEAM;
+    let scratch = function.scratch_bytes;
+    let _ = writeln!(
+        emitter.text,
+        "llvm.mlir.global external @scratch() {{addr_space = 3 : i32, alignment = 64 : i64}} : \
+         !llvm.array<0 x i8>\n\
+         llvm.func @{name}({parameters}) attributes {{nvvm.kernel, nvvm.reqntid = array<i32: {threads}>}} {{\n\
+         %everyone = arith.constant -1 : i32\n\
+         %clamp = arith.constant 31 : i32\n\
+         %thread32 = nvvm.read.ptx.sreg.tid.x : i32\n\
+         %block32 = nvvm.read.ptx.sreg.ctaid.x : i32\n\
+         %thread = arith.extui %thread32 : i32 to i64\n\
+         %block = arith.extui %block32 : i32 to i64\n\
+         %teamsize = arith.constant {TEAM} : i64\n\
+         %teams = arith.constant {teams} : i64\n\
+         %team = arith.divui %thread, %teamsize : i64\n\
+         %member = arith.remui %thread, %teamsize : i64\n\
+         %first = arith.muli %block, %teams : i64\n\
+         %tile_begin = arith.addi %first, %team : i64\n\
+         %one = arith.constant 1 : i64\n\
+         %tile_end = arith.addi %tile_begin, %one : i64\n\
+         %exists = arith.cmpi ult, %tile_begin, %tiles : i64\n\
+         %shared = llvm.mlir.addressof @scratch : !llvm.ptr<3>\n\
+         %bytes = arith.constant {scratch} : i64\n\
+         %skipped = arith.muli %team, %bytes : i64\n\
+         %own = llvm.getelementptr %shared[%skipped] : (!llvm.ptr<3>, i64) -> !llvm.ptr<3>, i8\n\
+         %scratch = llvm.addrspacecast %own : !llvm.ptr<3> to !llvm.ptr\n\
+         scf.if %exists {{",
+        name = function.name,
+        parameters = parameters.join(", "),
+    );
+    emitter.block(&function.body)?;
+    emitter.text.push_str("}\nllvm.return\n}\n");
+    Ok(emitter.text)
+}
+
 /// How many arguments and extents a function reads.
 #[derive(Default)]
 struct Inputs {
@@ -84,7 +137,7 @@ impl Inputs {
                     self.extents = self.extents.max(index + 1);
                 }
                 Stmt::For { body, .. } | Stmt::If { body, .. } => self.scan(body),
-                Stmt::Let(..) | Stmt::Store { .. } => {}
+                Stmt::Let(..) | Stmt::Store { .. } | Stmt::TeamSync => {}
             }
         }
     }
@@ -93,10 +146,16 @@ impl Inputs {
 struct Emitter<'a> {
     function: &'a Function,
     bf16_dot: bool,
+    /// Whether a team of threads runs the function.
+    team: bool,
     text: String,
     /// What each value is called; several may share a name.
     names: Vec<String>,
     temporaries: u32,
+}
+
+fn no_team() -> CodegenError {
+    CodegenError::Unsupported("a team of threads on a CPU".to_owned())
 }
 
 /// `f32` or `vector<8xf32>`.
@@ -125,7 +184,21 @@ fn lanes_of(ty: Type) -> u32 {
     }
 }
 
-impl Emitter<'_> {
+impl<'a> Emitter<'a> {
+    fn new(function: &'a Function, bf16_dot: bool, team: bool) -> Self {
+        Self {
+            function,
+            bf16_dot,
+            team,
+            text: String::new(),
+            // Without a definition a name stays undeclared, which MLIR reports.
+            names: (0..function.types.len())
+                .map(|id| format!("%v{id}"))
+                .collect(),
+            temporaries: 0,
+        }
+    }
+
     fn line(&mut self, line: impl Display) {
         let _ = writeln!(self.text, "{line}");
     }
@@ -252,6 +325,10 @@ impl Emitter<'_> {
                     value,
                     dtype,
                 } => self.store(*ptr, *offset, *value, *dtype),
+                Stmt::TeamSync if self.team => {
+                    self.line("nvvm.bar.warp.sync %everyone : i32");
+                }
+                Stmt::TeamSync => return Err(no_team()),
                 Stmt::If { condition, body } => {
                     let condition = self.name(*condition).to_owned();
                     self.line(format_args!("scf.if {condition} {{"));
@@ -527,6 +604,18 @@ impl Emitter<'_> {
                     self.dot_imitation(&acc, &a, &b, lanes)
                 }
             }
+            Operation::Member if self.team => "%member".to_owned(),
+            Operation::TeamSum(x) if self.team => {
+                let x = name(self, x);
+                self.fold_team(x, |emitter, a, b| emitter.two("arith.addf", a, b, "f32"))
+            }
+            Operation::TeamMax(x) if self.team => {
+                let x = name(self, x);
+                self.fold_team(x, |emitter, a, b| emitter.min_max("ogt", a, b, 1))
+            }
+            Operation::Member | Operation::TeamSum(_) | Operation::TeamMax(_) => {
+                return Err(no_team());
+            }
             Operation::Shuffle(a, b, pattern) => {
                 let from = self.ty(*a);
                 let (a, b) = (name(self, a), name(self, b));
@@ -576,6 +665,24 @@ impl Emitter<'_> {
             lanes = half;
         }
         Ok(x)
+    }
+
+    /// Each thread's value with that of the thread at half the distance, down to 1.
+    fn fold_team(
+        &mut self,
+        mut x: String,
+        combine: impl Fn(&mut Self, &str, &str) -> String,
+    ) -> String {
+        let mut distance = TEAM / 2;
+        while distance > 0 {
+            let by = self.int(distance, 1);
+            let other = self.temporary(format_args!(
+                "nvvm.shfl.sync bfly %everyone, {x}, {by}, %clamp : f32 -> f32"
+            ));
+            x = combine(self, &x, &other);
+            distance /= 2;
+        }
+        x
     }
 
     /// Lanes of two registers of type `from`; scalars are registers of one lane.

@@ -29,6 +29,8 @@ pub const CODEGEN_LEVEL_DEFAULT: c_int = 2;
 pub const RELOC_PIC: c_int = 2;
 /// `LLVMCodeModelSmall`.
 pub const CODE_MODEL_SMALL: c_int = 3;
+/// `LLVMAssemblyFile`.
+pub const ASSEMBLY_FILE: c_int = 0;
 /// `LLVMObjectFile`.
 pub const OBJECT_FILE: c_int = 1;
 
@@ -43,6 +45,11 @@ unsafe extern "C" {
     pub fn LLVMInitializeX86Target();
     pub fn LLVMInitializeX86TargetMC();
     pub fn LLVMInitializeX86AsmPrinter();
+
+    pub fn LLVMInitializeNVPTXTargetInfo();
+    pub fn LLVMInitializeNVPTXTarget();
+    pub fn LLVMInitializeNVPTXTargetMC();
+    pub fn LLVMInitializeNVPTXAsmPrinter();
 
     pub fn LLVMGetTargetFromTriple(
         triple: *const c_char,
@@ -91,17 +98,18 @@ unsafe extern "C" {
     pub fn LLVMDisposeErrorMessage(message: *mut c_char);
 
     // MLIR's C interface registers the translations of *all* dialects or none,
-    // which would link each of them. These two C++ functions register one each:
-    // `mlir::registerBuiltinDialectTranslation(mlir::MLIRContext &)` and
-    // `mlir::registerLLVMDialectTranslation(mlir::MLIRContext &)`. A reference
+    // which would link each of them. These C++ functions register one each:
+    // `mlir::register…DialectTranslation(mlir::MLIRContext &)`. A reference
     // is passed as a pointer.
     #[link_name = "_ZN4mlir33registerBuiltinDialectTranslationERNS_11MLIRContextE"]
     fn register_builtin_dialect_translation(context: *mut c_void);
     #[link_name = "_ZN4mlir30registerLLVMDialectTranslationERNS_11MLIRContextE"]
     fn register_llvm_dialect_translation(context: *mut c_void);
+    #[link_name = "_ZN4mlir30registerNVVMDialectTranslationERNS_11MLIRContextE"]
+    fn register_nvvm_dialect_translation(context: *mut c_void);
 }
 
-/// Lets modules of `context` in the LLVM dialect be translated to LLVM IR.
+/// Lets modules of `context` in the LLVM and NVVM dialects be translated to LLVM IR.
 ///
 /// # Safety
 ///
@@ -112,5 +120,6 @@ pub unsafe fn register_llvm_translation(context: MlirContext) {
     unsafe {
         register_builtin_dialect_translation(context.ptr);
         register_llvm_dialect_translation(context.ptr);
+        register_nvvm_dialect_translation(context.ptr);
     }
 }

@@ -1,7 +1,7 @@
-//! LLVM IR to an ELF object: attributes, optimisation, instruction selection.
+//! LLVM IR to an ELF object or to PTX: attributes, optimisation, instruction selection.
 
 use super::{CodegenError, ffi};
-use crate::target::CpuTarget;
+use crate::target::Target;
 use melior::ir::Module;
 use mlir_sys::{
     LLVMAddAttributeAtIndex, LLVMContextCreate, LLVMContextDispose, LLVMContextRef,
@@ -18,7 +18,13 @@ use std::{
     sync::Once,
 };
 
-const TRIPLE: &CStr = c"x86_64-unknown-linux-gnu";
+/// The triple of a target's code.
+fn triple(target: &Target) -> &'static CStr {
+    match target {
+        Target::Cpu(_) => c"x86_64-unknown-linux-gnu",
+        Target::Gpu(_) => c"nvptx64-nvidia-cuda",
+    }
+}
 
 /// The optimiser's passes, in order.
 ///
@@ -34,7 +40,7 @@ const FUNCTION_INDEX: u32 = u32::MAX;
 ///
 /// It belongs to one thread.
 pub struct LlvmBackend {
-    target: CpuTarget,
+    target: Target,
     context: LLVMContextRef,
     machine: ffi::TargetMachineRef,
     // Boxed: LLVM keeps the address.
@@ -46,8 +52,8 @@ impl LlvmBackend {
     ///
     /// # Errors
     ///
-    /// LLVM was built without x86 code generation.
-    pub fn new(target: &CpuTarget) -> Result<Self, CodegenError> {
+    /// LLVM was built without code generation for it.
+    pub fn new(target: &Target) -> Result<Self, CodegenError> {
         static INITIALIZE: Once = Once::new();
         // SAFETY: registration runs once and before any other use of the target;
         // strings outlive the calls that read them.
@@ -57,6 +63,10 @@ impl LlvmBackend {
                 ffi::LLVMInitializeX86Target();
                 ffi::LLVMInitializeX86TargetMC();
                 ffi::LLVMInitializeX86AsmPrinter();
+                ffi::LLVMInitializeNVPTXTargetInfo();
+                ffi::LLVMInitializeNVPTXTarget();
+                ffi::LLVMInitializeNVPTXTargetMC();
+                ffi::LLVMInitializeNVPTXAsmPrinter();
             });
             let machine = create_machine(target)?;
             let context = LLVMContextCreate();
@@ -72,13 +82,13 @@ impl LlvmBackend {
         }
     }
 
-    /// Turns a verified module of checked LLVM-dialect operations into an ELF
-    /// object.
+    /// Turns a verified module of checked operations of the LLVM and NVVM dialects
+    /// into an ELF object (CPU) or PTX text (GPU).
     ///
     /// # Errors
     ///
     /// LLVM's message, where translation, verification or emission fails.
-    pub fn emit_object(&mut self, module: &Module) -> Result<Vec<u8>, CodegenError> {
+    pub fn emit_code(&mut self, module: &Module) -> Result<Vec<u8>, CodegenError> {
         self.errors.borrow_mut().clear();
         // SAFETY: the module is live and verified; translation copies it.
         let raw =
@@ -96,7 +106,7 @@ impl LlvmBackend {
     fn prepare(&mut self, module: &LlvmModule) -> Result<(), CodegenError> {
         // SAFETY: module, machine and context are live; a message is freed once.
         unsafe {
-            LLVMSetTarget(module.0, TRIPLE.as_ptr());
+            LLVMSetTarget(module.0, triple(&self.target).as_ptr());
             let layout = ffi::LLVMCreateTargetDataLayout(self.machine);
             ffi::LLVMSetModuleDataLayout(module.0, layout);
             ffi::LLVMDisposeTargetData(layout);
@@ -123,14 +133,23 @@ impl LlvmBackend {
     ///
     /// `function` is a live function of this context.
     unsafe fn set_attributes(&self, function: LLVMValueRef) {
-        let width = (self.target.vector_bytes() * 8).to_string();
-        let strings = [
-            ("target-cpu", self.target.llvm_cpu),
-            ("target-features", self.target.features),
-            ("prefer-vector-width", &width),
-            // A loop that clears or copies stays a loop: no calls to memset.
-            ("no-builtins", ""),
-        ];
+        let width;
+        // A loop that clears or copies stays a loop: no calls to memset.
+        let mut strings = vec![("no-builtins", "")];
+        match &self.target {
+            Target::Cpu(target) => {
+                width = (target.vector_bytes() * 8).to_string();
+                strings.extend([
+                    ("target-cpu", target.llvm_cpu),
+                    ("target-features", target.features),
+                    ("prefer-vector-width", &width),
+                ]);
+            }
+            Target::Gpu(target) => strings.extend([
+                ("target-cpu", target.llvm_cpu),
+                ("target-features", target.features),
+            ]),
+        }
         for (key, value) in strings {
             // SAFETY: lengths are those of the strings, which LLVM copies.
             unsafe {
@@ -179,7 +198,10 @@ impl LlvmBackend {
             let failed = ffi::LLVMTargetMachineEmitToMemoryBuffer(
                 self.machine,
                 module.0,
-                ffi::OBJECT_FILE,
+                match self.target {
+                    Target::Cpu(_) => ffi::OBJECT_FILE,
+                    Target::Gpu(_) => ffi::ASSEMBLY_FILE,
+                },
                 &mut message,
                 &mut buffer,
             );
@@ -213,7 +235,7 @@ impl LlvmBackend {
 impl Drop for LlvmBackend {
     fn drop(&mut self) {
         // SAFETY: both were created in `new` and are used nowhere else; modules
-        // live only inside `emit_object`.
+        // live only inside `emit_code`.
         unsafe {
             ffi::LLVMDisposeTargetMachine(self.machine);
             LLVMContextDispose(self.context);
@@ -233,25 +255,32 @@ impl Drop for LlvmModule {
 
 /// # Safety
 ///
-/// The x86 target is registered.
-unsafe fn create_machine(target: &CpuTarget) -> Result<ffi::TargetMachineRef, CodegenError> {
+/// LLVM's targets are registered.
+unsafe fn create_machine(target: &Target) -> Result<ffi::TargetMachineRef, CodegenError> {
     let invalid = |_| CodegenError::Llvm("a target name holds a zero byte".to_owned());
-    let cpu = CString::new(target.llvm_cpu).map_err(invalid)?;
-    let features = CString::new(target.features).map_err(invalid)?;
+    let (cpu, features) = match target {
+        Target::Cpu(target) => (target.llvm_cpu, target.features),
+        Target::Gpu(target) => (target.llvm_cpu, target.features),
+    };
+    let cpu = CString::new(cpu).map_err(invalid)?;
+    let features = CString::new(features).map_err(invalid)?;
+    let triple = triple(target).as_ptr();
     // SAFETY: strings outlive the calls, options are freed once.
     unsafe {
         let mut handle = null_mut();
         let mut message = null_mut();
-        if ffi::LLVMGetTargetFromTriple(TRIPLE.as_ptr(), &mut handle, &mut message) != 0 {
+        if ffi::LLVMGetTargetFromTriple(triple, &mut handle, &mut message) != 0 {
             return Err(CodegenError::Llvm(take_message(message)));
         }
         let options = ffi::LLVMCreateTargetMachineOptions();
         ffi::LLVMTargetMachineOptionsSetCPU(options, cpu.as_ptr());
         ffi::LLVMTargetMachineOptionsSetFeatures(options, features.as_ptr());
         ffi::LLVMTargetMachineOptionsSetCodeGenOptLevel(options, ffi::CODEGEN_LEVEL_DEFAULT);
-        ffi::LLVMTargetMachineOptionsSetRelocMode(options, ffi::RELOC_PIC);
-        ffi::LLVMTargetMachineOptionsSetCodeModel(options, ffi::CODE_MODEL_SMALL);
-        let machine = ffi::LLVMCreateTargetMachineWithOptions(handle, TRIPLE.as_ptr(), options);
+        if let Target::Cpu(_) = target {
+            ffi::LLVMTargetMachineOptionsSetRelocMode(options, ffi::RELOC_PIC);
+            ffi::LLVMTargetMachineOptionsSetCodeModel(options, ffi::CODE_MODEL_SMALL);
+        }
+        let machine = ffi::LLVMCreateTargetMachineWithOptions(handle, triple, options);
         ffi::LLVMDisposeTargetMachineOptions(options);
         if machine.is_null() {
             return Err(CodegenError::Llvm(format!(

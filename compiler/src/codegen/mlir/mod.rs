@@ -1,4 +1,4 @@
-//! The MLIR code generator for CPUs.
+//! The MLIR code generator.
 //!
 //! A loop program becomes MLIR text, and the text position-independent machine
 //! code for a named [`CpuTarget`], without an
@@ -23,8 +23,8 @@ mod llvm;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Compiler, compile_module, compile_modules};
-pub use emit::emit_function;
+pub use compile::{Compiler, compile_module, compile_modules, compile_modules_to_ptx};
+pub use emit::{emit_function, emit_team_kernel};
 
 use crate::{codegen::CodeBlob, loops::Function, target::CpuTarget};
 use std::fmt;

@@ -293,7 +293,7 @@ fn bf16_dot_belongs_to_its_target() {
 #[test]
 fn faults_are_errors_with_messages() {
     let target = CPU_TARGETS[2];
-    let mut compiler = Compiler::new(&target).unwrap();
+    let mut compiler = Compiler::new(&crate::target::Target::Cpu(target)).unwrap();
     let mut fault = |body: &str| {
         let text = format!("func.func @k(%x: f32, %p: !llvm.ptr) -> f32 {{\n{body}\n}}");
         compiler.compile(&text).unwrap_err()

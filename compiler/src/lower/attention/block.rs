@@ -54,7 +54,7 @@ impl Lower<'_> {
     ) -> Result<Scalars, String> {
         let (base, dtype) = self.pointer(load)?;
         let strides = (self.stride(load, axes.0), self.stride(load, axes.1));
-        if dtype != DType::Bf16 || strides.1 != 1 {
+        if dtype != DType::Bf16 || strides.1 != 1 || self.member.is_some() {
             let bytes = dtype.size() as i64;
             return Ok(Scalars {
                 base,
@@ -100,9 +100,9 @@ impl Lower<'_> {
     ) {
         let width = self.width;
         let lanes = self.lanes;
-        let registers = width / i64::from(lanes);
-        let out = self.scratch_at(out);
-        let vectors = self.scratch_at(vectors);
+        let registers = self.registers;
+        let out = self.lanes_at(out);
+        let vectors = self.lanes_at(vectors);
         let zero = self.b.index(0);
         let unroll = self.b.index(UNROLL);
         let rest = self.b.index_op(IndexOp::Rem, x_count, unroll);
@@ -163,11 +163,11 @@ impl Lower<'_> {
         let row = open.variable;
         let at = self.b.add(start, row);
         self.axes.insert(self.block, at);
-        for register in 0..self.width / i64::from(self.lanes) {
+        for register in 0..self.registers {
             let lane = register * i64::from(self.lanes) * 4;
             let mut tiles = BTreeMap::new();
             for part in inner {
-                let tile = self.scratch_at(part.tile);
+                let tile = self.lanes_at(part.tile);
                 let ptr = self.b.element(tile, row, self.width * 4);
                 tiles.insert(part.stage, self.b.load(ptr, lane, DType::F32, self.lanes));
             }
@@ -185,7 +185,7 @@ impl Lower<'_> {
                     Some(mask) => self.b.select(mask, value, hidden),
                     None => value,
                 };
-                let weights = self.scratch_at(fold.weights);
+                let weights = self.lanes_at(fold.weights);
                 let ptr = self.b.element(weights, row, self.width * 4);
                 self.b.store(ptr, lane, value, DType::F32);
             }
@@ -200,7 +200,10 @@ impl Lower<'_> {
         let lanes = self.lanes;
         let first = self.axes[&self.vector];
         let shift = self.b.index(register * i64::from(lanes));
-        let first = self.b.add(first, shift);
+        let mut first = self.b.add(first, shift);
+        if let Some((member, _)) = self.member {
+            first = self.b.add(first, member);
+        }
         let own = self.b.op(Operation::Ramp(first, lanes));
         if window.query == self.vector {
             let key = self.splat_index(at);
@@ -230,7 +233,7 @@ impl Lower<'_> {
     }
 
     fn kept_register(&mut self, load: ExprId, register: i64) -> ValueId {
-        let base = self.scratch_at(self.kept[&load]);
+        let base = self.lanes_at(self.kept[&load]);
         self.b.load(
             base,
             register * i64::from(self.lanes) * 4,
@@ -249,12 +252,12 @@ impl Lower<'_> {
         let lanes = self.lanes;
         let width = self.width;
         let features = self.fixed(fold.feature)?;
-        for register in 0..width / i64::from(lanes) {
+        for register in 0..self.registers {
             let lane = register * i64::from(lanes) * 4;
-            let weights = self.scratch_at(fold.weights);
-            let largest = self.scratch_at(fold.largest);
-            let total = self.scratch_at(fold.total);
-            let sums = self.scratch_at(fold.sums);
+            let weights = self.lanes_at(fold.weights);
+            let largest = self.lanes_at(fold.largest);
+            let total = self.lanes_at(fold.total);
+            let sums = self.lanes_at(fold.sums);
             let round = fold.round;
             let b = &mut self.b;
             let zero = b.index(0);
@@ -327,7 +330,7 @@ impl Lower<'_> {
             }
             Expr::Load { .. } => match self.kept.get(&id) {
                 Some(offset) => {
-                    let base = self.scratch_at(*offset);
+                    let base = self.lanes_at(*offset);
                     self.b.load(base, lane, DType::F32, self.lanes)
                 }
                 None => {

@@ -1,4 +1,4 @@
-//! Attention on the CPU: contractions whose tile feeds another contraction.
+//! Attention: contractions whose tile feeds another contraction.
 //!
 //! The kernels of attention (forward, dQ, dK with dV) have one shape. One sequence axis is
 //! parallel; its elements lie in vector lanes, [`ROWS`] vectors to a tile. The other sequence axis
@@ -9,6 +9,9 @@
 //!
 //! FLOPs per tile are 2·lanes·keys·features per contraction; scratch traffic per block is the
 //! accumulators, twice. A block without a visible pair is skipped.
+//!
+//! On a GPU the lanes are the threads of a team: each reads and writes its own column of scratch,
+//! so threads wait for each other only where the range of visible keys is found.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +25,7 @@ use crate::kernel::{
     Address, AxisId, AxisSize, Coordinate, Expr, ExprId, Kernel, StageId, StageKind, Window,
 };
 use crate::loops::builder::Builder;
-use crate::loops::{Compare, IndexOp, Operation, ValueId};
+use crate::loops::{Compare, IndexOp, Operation, TEAM, ValueId};
 
 /// Elements of the walked sequence axis in one block.
 const BLOCK: i64 = 64;
@@ -90,12 +93,17 @@ struct Outer {
 struct Lower<'k> {
     kernel: &'k Kernel,
     b: Builder,
+    /// Lanes of a register.
     lanes: u32,
+    /// Registers of a tile.
+    registers: i64,
     /// Lanes of a tile.
     width: i64,
     vector: AxisId,
     block: AxisId,
     scratch: ValueId,
+    /// The thread's number and its column of scratch, where a team stands for lanes.
+    member: Option<(ValueId, ValueId)>,
     /// Current values of axes; for the vector axis its first element.
     axes: BTreeMap<AxisId, ValueId>,
     /// Loads that depend on the lanes, kept as `[lane]` in scratch.
@@ -112,11 +120,15 @@ struct Scalars {
 
 /// Lowers a kernel of attention's shape.
 pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
-    let vectors = if machine.lanes >= 8 { 2 } else { 1 };
-    let width = i64::from(machine.lanes) * vectors;
+    let registers = if machine.lanes >= 8 { 2 } else { 1 };
+    let width = i64::from(machine.width()) * registers;
     let (vector, block) = sequence_axes(kernel)?;
     let mut b = Builder::default();
     let scratch = b.op(Operation::Scratch);
+    let member = machine.team.then(|| {
+        let member = b.op(Operation::Member);
+        (member, b.element(scratch, member, 4))
+    });
     let args = (0..kernel.buffers.len() as u32)
         .map(|index| b.op(Operation::Argument(index)))
         .collect();
@@ -124,10 +136,12 @@ pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, Strin
         kernel,
         b,
         lanes: machine.lanes,
+        registers,
         width,
         vector,
         block,
         scratch,
+        member,
         axes: BTreeMap::new(),
         kept: BTreeMap::new(),
         args,
@@ -340,6 +354,10 @@ impl Lower<'_> {
     }
 
     fn tile(&mut self, inner: &[Inner], outer: &[Outer]) -> Result<(), String> {
+        if self.member.is_some() {
+            // The last tile's readers are done.
+            self.b.team_sync();
+        }
         let size = self.size(self.vector);
         let first = self.axes[&self.vector];
         let last = {
@@ -399,8 +417,9 @@ impl Lower<'_> {
         for load in loads {
             let offset = self.b.reserve_scratch((self.width * 4) as u64) as i64;
             self.kept.insert(load, offset);
-            let (low, high) = (self.b.index(0), self.b.index(self.width));
-            let open = self.b.begin_loop(low, high, 1, &[]);
+            let (low, step) = self.own_lanes();
+            let high = self.b.index(self.width);
+            let open = self.b.begin_loop(low, high, step, &[]);
             let at = self.b.add(first, open.variable);
             let at = self.b.index_op(IndexOp::Min, at, last);
             let outside = self.axes.insert(self.vector, at);
@@ -422,14 +441,26 @@ impl Lower<'_> {
             }
             self.b.end_loop(open, &[]);
         }
+        if self.member.is_some() {
+            self.b.team_sync();
+        }
         Ok(())
+    }
+
+    /// The first lane that is this thread's, and the distance to its next.
+    fn own_lanes(&mut self) -> (ValueId, i64) {
+        match self.member {
+            Some((member, _)) => (member, i64::from(TEAM)),
+            None => (self.b.index(0), 1),
+        }
     }
 
     /// `[feature][lane]` of an inner contraction's lane side.
     fn pack_lanes(&mut self, part: &Inner, first: ValueId, last: ValueId) -> Result<(), String> {
         let features = self.fixed(part.feature)?;
-        let (low, high) = (self.b.index(0), self.b.index(self.width));
-        let open = self.b.begin_loop(low, high, 1, &[]);
+        let (low, step) = self.own_lanes();
+        let high = self.b.index(self.width);
+        let open = self.b.begin_loop(low, high, step, &[]);
         let at = self.b.add(first, open.variable);
         let at = self.b.index_op(IndexOp::Min, at, last);
         let outside = self.axes.insert(self.vector, at);
@@ -565,17 +596,25 @@ impl Lower<'_> {
         self.b.op(Operation::Offset(self.scratch, offset))
     }
 
+    /// Address of the lanes kept at an offset of scratch: of the first, or of this thread's.
+    fn lanes_at(&mut self, offset: i64) -> ValueId {
+        let offset = self.b.index(offset);
+        let base = self.member.map_or(self.scratch, |(_, column)| column);
+        self.b.op(Operation::Offset(base, offset))
+    }
+
     fn scratch_element(&mut self, offset: i64, index: ValueId) -> ValueId {
         let base = self.scratch_at(offset);
         self.b.element(base, index, 4)
     }
 
     fn fill(&mut self, offset: i64, elements: i64, value: f32) {
-        let base = self.scratch_at(offset);
+        let base = self.lanes_at(offset);
         let lanes = self.lanes;
         let value = self.b.float(value, lanes);
         let (low, high) = (self.b.index(0), self.b.index(elements));
-        self.b.for_each(low, high, i64::from(lanes), |b, at| {
+        let step = self.width / self.registers;
+        self.b.for_each(low, high, step, |b, at| {
             let ptr = b.element(base, at, 4);
             b.store(ptr, 0, value, DType::F32);
         });

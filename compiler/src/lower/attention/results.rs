@@ -28,8 +28,9 @@ impl Lower<'_> {
                 .iter()
                 .copied()
                 .find(|axis| !self.kernel.axis_of(*axis).parallel);
+            let (low, step) = self.own_lanes();
             let zero = self.b.index(0);
-            let lanes = self.b.begin_loop(zero, count, 1, &[]);
+            let lanes = self.b.begin_loop(low, count, step, &[]);
             let lane = lanes.variable;
             let at = self.b.add(first, lane);
             self.axes.insert(self.vector, at);

@@ -1,0 +1,665 @@
+//! What a kernel of contractions becomes: its matrix axes, tile, ring, and how each operand comes
+//! into shared memory. A pure function of the kernel, the buffers' alignment and the named card.
+
+use mm1_package::DType;
+
+use super::{Facts, MapDim, TensorMap};
+use crate::kernel::{
+    Address, AxisId, AxisSize, Coordinate, Expr, ExprId, Guard, Kernel, StageId, StageKind,
+};
+
+/// Elements of the folded axis per step of the ring: 128 bytes of bf16, one swizzled line.
+pub(super) const STEP: u32 = 64;
+/// What a run-time size is taken for when tiles are chosen.
+const TYPICAL: u64 = 2048;
+/// Multiprocessors of the named card (H100 SXM and H200).
+const PROCESSORS: u64 = 132;
+/// Dynamic shared memory that a block may have.
+const SHARED: u32 = 227 << 10;
+/// Rows of a warp's part of a 64-row slice.
+pub(super) const WARP_ROWS: u32 = 16;
+/// Columns that a warp stages at once, and f32 from row to row of the stage: 40 spreads the rows
+/// of a store over all banks.
+pub(super) const PANEL: u32 = 32;
+pub(super) const PITCH: u32 = 40;
+
+/// Which axis of an operand runs along the lines of 64 elements in shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Major {
+    /// The folded axis.
+    Folded,
+    /// The axis of the result.
+    Result,
+}
+
+/// How an operand comes into shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// By bulk copies through the tensor map of this number.
+    Copied {
+        /// Index into [`Plan::maps`].
+        map: u32,
+    },
+    /// Evaluated by the producer's threads, eight elements at once.
+    Computed {
+        /// Whether the eight are read by vector loads.
+        vector: bool,
+    },
+}
+
+/// One factor of a product.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// Its value; a rounding to bf16 around it is left to the packing.
+    pub expr: ExprId,
+    /// Its result axis.
+    pub axis: AxisId,
+    /// Lines.
+    pub major: Major,
+    /// Way.
+    pub source: Source,
+}
+
+/// One contraction.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// Its stage.
+    pub stage: StageId,
+    /// Folded axes around the last one, walked in order.
+    pub outer: Vec<AxisId>,
+    /// The folded axis that is cut into steps.
+    pub folded: AxisId,
+    /// The factor with the rows.
+    pub rows: Operand,
+    /// The factor with the columns.
+    pub columns: Operand,
+}
+
+/// The schedule of a kernel.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The kernel; an axis of one point stands in for a missing row or column axis.
+    pub kernel: Kernel,
+    /// Axes of the kernel as it was given.
+    pub given_axes: u32,
+    /// Axes whose points are tiles of their own.
+    pub batch: Vec<AxisId>,
+    /// The axis of the rows.
+    pub m: AxisId,
+    /// The axis of the columns.
+    pub n: AxisId,
+    /// Rows and columns of a tile.
+    pub tile: [u32; 2],
+    /// Steps that the ring holds.
+    pub stages: u32,
+    /// Blocks on one multiprocessor.
+    pub blocks: u32,
+    /// Contractions in order.
+    pub products: Vec<Product>,
+    /// Tensor maps in order.
+    pub maps: Vec<TensorMap>,
+    /// Whether the epilogue handles four columns at once.
+    pub vector: bool,
+}
+
+impl Plan {
+    /// Warpgroups that multiply, 64 rows each.
+    pub fn consumers(&self) -> u32 {
+        self.tile[0] / 64
+    }
+
+    /// Threads of a block: one producing warpgroup, then the consumers.
+    pub fn threads(&self) -> u32 {
+        128 * (1 + self.consumers())
+    }
+
+    /// Bytes of one step of the ring.
+    pub fn stage_bytes(&self) -> u32 {
+        stage_bytes(self.tile)
+    }
+
+    /// Bytes in which the accumulators of all warps are staged.
+    pub fn staging_bytes(&self) -> u32 {
+        staging_bytes(self.tile, self.products.len())
+    }
+
+    /// Dynamic shared memory: slack to align the ring, the ring, the staging, two barriers a step.
+    pub fn shared_bytes(&self) -> u32 {
+        1024 + self.stages * self.stage_bytes() + self.staging_bytes() + 16 * self.stages
+    }
+
+    /// Whether the producer's threads evaluate an operand.
+    pub fn computes(&self) -> bool {
+        self.products.iter().any(|product| {
+            [&product.rows, &product.columns]
+                .iter()
+                .any(|operand| matches!(operand.source, Source::Computed { .. }))
+        })
+    }
+
+    /// Registers of a producing and of a consuming thread, where they are moved between
+    /// warpgroups: 384 threads start with 168 each. A producer that evaluates keeps some 90 for
+    /// loads under way.
+    pub fn registers(&self) -> Option<(u32, u32)> {
+        match (self.consumers(), self.computes()) {
+            (2, false) => Some((40, 232)),
+            (2, true) => Some((120, 192)),
+            _ => None,
+        }
+    }
+
+    /// Length of an axis, if known.
+    pub fn fixed(&self, axis: AxisId) -> Option<u64> {
+        match self.kernel.axis_of(axis).size {
+            AxisSize::Fixed(size) => Some(size),
+            AxisSize::Runtime(_) => None,
+        }
+    }
+}
+
+fn stage_bytes(tile: [u32; 2]) -> u32 {
+    2 * STEP * (tile[0] + tile[1])
+}
+
+fn staging_bytes(tile: [u32; 2], products: usize) -> u32 {
+    4 * PITCH * tile[0] * products as u32
+}
+
+/// Plans a kernel.
+///
+/// # Errors
+/// Why the schedule does not cover the kernel.
+pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
+    let alignment = &facts.alignment[..];
+    let mut kernel = original.clone();
+    let given_axes = kernel.axes.len() as u32;
+    let contracts = kernel
+        .stages
+        .iter()
+        .take_while(|stage| matches!(stage.kind, StageKind::Contract { .. }))
+        .count();
+    if !(1..=2).contains(&contracts) {
+        return Err(format!("{contracts} contractions, not one or two"));
+    }
+    let mut shapes = Vec::new();
+    for stage in &kernel.stages[..contracts] {
+        shapes.push(shape(&kernel, stage)?);
+    }
+    let first = shapes[0].clone();
+    if shapes[1..].iter().any(|other| *other != first) {
+        return Err("contractions of one kernel differ in their result axes".to_owned());
+    }
+    let Shape {
+        kept,
+        mut left,
+        mut right,
+    } = first;
+    // Results are contiguous along the columns.
+    let stores = stored(&kernel, contracts)?;
+    let along = |axes: &[AxisId]| {
+        axes.iter()
+            .copied()
+            .find(|axis| stores.iter().any(|address| address.stride(*axis) == 1))
+    };
+    let swap = along(&right).is_none() && along(&left).is_some();
+    if swap {
+        std::mem::swap(&mut left, &mut right);
+    }
+    let longest = |kernel: &Kernel, axes: &[AxisId]| {
+        axes.iter()
+            .enumerate()
+            .max_by_key(|(position, axis)| (typical(kernel, **axis), *position))
+            .map(|(_, axis)| *axis)
+    };
+    let one = AxisSize::Fixed(1);
+    let n = along(&right).or_else(|| longest(&kernel, &right));
+    let m = longest(&kernel, &left).unwrap_or_else(|| kernel.axis(one, true));
+    let n = n.unwrap_or_else(|| kernel.axis(one, true));
+    let batch: Vec<AxisId> = kept
+        .iter()
+        .copied()
+        .filter(|axis| *axis != m && *axis != n)
+        .collect();
+    for stage in &mut kernel.stages {
+        for axis in [m, n] {
+            if axis.0 >= given_axes {
+                stage.domain.push(axis);
+            }
+        }
+    }
+    let bound: Vec<AxisId> = batch.iter().copied().chain([m, n]).collect();
+    for stage in &kernel.stages[contracts..] {
+        let whole = bound
+            .iter()
+            .all(|axis| stage.domain.contains(axis) || typical(&kernel, *axis) == 1);
+        if !whole || !stage.domain.iter().all(|axis| bound.contains(axis)) {
+            return Err("a map does not span the results of the contraction".to_owned());
+        }
+    }
+    let mut folds = Vec::new();
+    for stage in &kernel.stages[..contracts] {
+        let mut outer = stage.reduced.clone();
+        let folded = outer.pop().ok_or("a contraction that folds nothing")?;
+        folds.push((outer, folded));
+    }
+    let sizes = [m, n].map(|axis| typical(&kernel, axis));
+    let rest: u64 = batch.iter().map(|axis| typical(&kernel, *axis)).product();
+    let mut plan = Plan {
+        given_axes,
+        batch,
+        m,
+        n,
+        tile: [0; 2],
+        stages: 0,
+        blocks: 1,
+        products: Vec::new(),
+        maps: Vec::new(),
+        vector: false,
+        kernel,
+    };
+    // Ways do not depend on the tile but for the boxes, which are set below.
+    for (number, (outer, folded)) in folds.into_iter().enumerate() {
+        let StageKind::Contract { lhs, rhs, .. } = plan.kernel.stages[number].kind else {
+            return Err("a contraction is expected".to_owned());
+        };
+        let (rows, columns) = if swap { (rhs, lhs) } else { (lhs, rhs) };
+        let rows = operand(&mut plan, rows, m, folded, alignment)?;
+        let columns = operand(&mut plan, columns, n, folded, alignment)?;
+        plan.products.push(Product {
+            stage: StageId(number as u32),
+            outer,
+            folded,
+            rows,
+            columns,
+        });
+    }
+    let steps: u64 = plan
+        .products
+        .iter()
+        .map(|product| {
+            let outer = product.outer.iter();
+            let outer: u64 = outer.map(|axis| typical(&plan.kernel, *axis)).product();
+            outer * typical(&plan.kernel, product.folded).div_ceil(u64::from(STEP))
+        })
+        .sum();
+    choose_tile(&mut plan, sizes, rest, steps, facts.tile)?;
+    for product in &plan.products {
+        for (operand, lines) in [
+            (&product.rows, plan.tile[0]),
+            (&product.columns, plan.tile[1]),
+        ] {
+            if let (Source::Copied { map }, Major::Folded) = (operand.source, operand.major) {
+                plan.maps[map as usize].box_dims[1] = lines;
+            }
+        }
+    }
+    let mut values = Vec::new();
+    let mut addresses = Vec::new();
+    for stage in &plan.kernel.stages[contracts..] {
+        if let StageKind::Map { stores } = &stage.kind {
+            values.extend(stores.iter().map(|store| store.value));
+            addresses.extend(stores.iter().map(|store| (store.buffer.0, &store.address)));
+        }
+    }
+    plan.vector = is_vector(&plan.kernel, &values, plan.n, 4, alignment)
+        && addresses.into_iter().all(|(buffer, address)| {
+            is_vector_place(&plan.kernel, buffer, address, &[], plan.n, 4, alignment) == Some(true)
+        });
+    Ok(plan)
+}
+
+#[derive(Clone, PartialEq)]
+struct Shape {
+    kept: Vec<AxisId>,
+    left: Vec<AxisId>,
+    right: Vec<AxisId>,
+}
+
+fn shape(kernel: &Kernel, stage: &crate::kernel::Stage) -> Result<Shape, String> {
+    let StageKind::Contract {
+        lhs,
+        rhs,
+        operands,
+        window,
+    } = &stage.kind
+    else {
+        return Err("a contraction is expected".to_owned());
+    };
+    if *operands != DType::Bf16 {
+        return Err("operands are not bf16".to_owned());
+    }
+    if window.is_some() {
+        return Err("a contraction with a window".to_owned());
+    }
+    let (of_lhs, of_rhs) = (kernel.axes_of_expr(*lhs), kernel.axes_of_expr(*rhs));
+    let kept: Vec<AxisId> = stage
+        .domain
+        .iter()
+        .copied()
+        .filter(|axis| !stage.reduced.contains(axis))
+        .collect();
+    let only = |of: &[AxisId], not: &[AxisId]| -> Vec<AxisId> {
+        kept.iter()
+            .copied()
+            .filter(|axis| of.contains(axis) && !not.contains(axis))
+            .collect()
+    };
+    let (left, right) = (only(&of_lhs, &of_rhs), only(&of_rhs, &of_lhs));
+    Ok(Shape { kept, left, right })
+}
+
+/// Addresses that the maps store to.
+fn stored(kernel: &Kernel, contracts: usize) -> Result<Vec<&Address>, String> {
+    let mut addresses = Vec::new();
+    for stage in &kernel.stages[contracts..] {
+        let StageKind::Map { stores } = &stage.kind else {
+            return Err("contractions are followed by something other than maps".to_owned());
+        };
+        addresses.extend(stores.iter().map(|store| &store.address));
+    }
+    Ok(addresses)
+}
+
+fn typical(kernel: &Kernel, axis: AxisId) -> u64 {
+    match kernel.axis_of(axis).size {
+        AxisSize::Fixed(size) => size.max(1),
+        AxisSize::Runtime(_) => TYPICAL,
+    }
+}
+
+/// The tile with the least estimated time. A step of a tile takes the longer of its products
+/// (2048 multiply-adds a cycle) and its bytes from the second-level cache (about 38 a cycle and
+/// multiprocessor); a tile also pays for its epilogue, which only another block hides.
+fn choose_tile(
+    plan: &mut Plan,
+    [m, n]: [u64; 2],
+    batch: u64,
+    steps: u64,
+    wanted: Option<[u32; 2]>,
+) -> Result<(), String> {
+    let wide = if plan.products.len() == 1 { 256 } else { 128 };
+    let mut best: Option<(u64, [u32; 2])> = None;
+    for tile in [[128, 256], [128, 128], [64, 128], [64, 64]] {
+        if tile[1] > wide || wanted.is_some_and(|wanted| wanted != tile) {
+            continue;
+        }
+        let [rows, columns] = tile.map(u64::from);
+        let tiles = batch * m.div_ceil(rows) * n.div_ceil(columns);
+        let products = rows * columns * u64::from(STEP) / 2048;
+        let mut bytes = 0;
+        for product in &plan.products {
+            for (operand, lines) in [(&product.rows, rows), (&product.columns, columns)] {
+                bytes += lines
+                    * u64::from(STEP)
+                    * match operand.source {
+                        Source::Copied { .. } => 2,
+                        Source::Computed { .. } => 4,
+                    };
+            }
+        }
+        let bytes = bytes / plan.products.len() as u64;
+        let blocks = if rows == 64 { 2 } else { 1 };
+        // Blocks of one multiprocessor share it.
+        let step = products.max(bytes / 38) + 40;
+        let own = steps * step + 600 + rows * columns / 8;
+        let waves = tiles.div_ceil(PROCESSORS);
+        let cost = waves * own + if blocks == 1 { 1500 } else { 800 };
+        if best.is_none_or(|(least, _)| cost < least) {
+            best = Some((cost, tile));
+        }
+    }
+    let (_, tile) = best.ok_or_else(|| format!("no tile of {wanted:?}"))?;
+    plan.tile = tile;
+    plan.blocks = if plan.tile[0] == 64 { 2 } else { 1 };
+    let fixed = 1024 + staging_bytes(plan.tile, plan.products.len()) + 128;
+    // A block's share, less the kilobyte that the system keeps of each.
+    let share = match plan.blocks {
+        1 => SHARED,
+        blocks => (SHARED + 1024) / blocks - 1024,
+    };
+    plan.stages = ((share - fixed) / stage_bytes(plan.tile)).clamp(2, 6);
+    Ok(())
+}
+
+/// How an operand is laid out and comes into shared memory.
+fn operand(
+    plan: &mut Plan,
+    expr: ExprId,
+    axis: AxisId,
+    folded: AxisId,
+    alignment: &[u32],
+) -> Result<Operand, String> {
+    let kernel = &plan.kernel;
+    let expr = match kernel.expr_of(expr) {
+        // Packing rounds.
+        Expr::Round(inner) => *inner,
+        _ => expr,
+    };
+    if let Some((map, major)) = tensor_map(kernel, expr, axis, folded, alignment) {
+        plan.maps.push(map);
+        return Ok(Operand {
+            expr,
+            axis,
+            major,
+            source: Source::Copied {
+                map: plan.maps.len() as u32 - 1,
+            },
+        });
+    }
+    let mut loads = Vec::new();
+    collect_loads(kernel, expr, &mut loads);
+    let contiguous = |along: AxisId| {
+        loads
+            .iter()
+            .filter(|(_, address, guards)| stride_along(kernel, address, guards, along) == Some(1))
+            .count()
+    };
+    let major = if contiguous(axis) > contiguous(folded) {
+        Major::Result
+    } else {
+        Major::Folded
+    };
+    let along = match major {
+        Major::Folded => folded,
+        Major::Result => axis,
+    };
+    let whole = matches!(kernel.axis_of(along).size, AxisSize::Fixed(size) if size % 8 == 0);
+    let vector = whole && is_vector(kernel, &[expr], along, 8, alignment);
+    Ok(Operand {
+        expr,
+        axis,
+        major,
+        source: Source::Computed { vector },
+    })
+}
+
+/// A tensor map for a plain load of bf16 whose lines are contiguous and whose other strides, base
+/// and offset are multiples of 16 bytes. The box of the second axis is set with the tile.
+fn tensor_map(
+    kernel: &Kernel,
+    expr: ExprId,
+    axis: AxisId,
+    folded: AxisId,
+    alignment: &[u32],
+) -> Option<(TensorMap, Major)> {
+    let Expr::Load {
+        buffer,
+        address,
+        guards,
+    } = kernel.expr_of(expr)
+    else {
+        return None;
+    };
+    let memory = &kernel.buffers[buffer.0 as usize];
+    let aligned = alignment
+        .get(buffer.0 as usize)
+        .is_some_and(|by| by % 16 == 0);
+    let plain = memory.dtype == DType::Bf16
+        && !memory.written
+        && guards.is_empty()
+        && aligned
+        && address.offset >= 0
+        && address.offset % 8 == 0;
+    if !plain {
+        return None;
+    }
+    let major = match (address.stride(axis), address.stride(folded)) {
+        (result, 1) if result > 1 => Major::Folded,
+        (1, step) if step > 1 => Major::Result,
+        _ => return None,
+    };
+    let lines = match major {
+        Major::Folded => [folded, axis],
+        Major::Result => [axis, folded],
+    };
+    let mut axes = lines.to_vec();
+    for (coordinate, _) in &address.terms {
+        match coordinate {
+            Coordinate::Axis(other) if axes.contains(other) => {}
+            Coordinate::Axis(other) => axes.push(*other),
+            Coordinate::Row(_) => return None,
+        }
+    }
+    let strides: Vec<i64> = axes[1..].iter().map(|axis| address.stride(*axis)).collect();
+    if axes.len() > 5 || strides.iter().any(|by| *by <= 0 || by % 8 != 0) {
+        return None;
+    }
+    let mut box_dims = vec![1; axes.len()];
+    (box_dims[0], box_dims[1]) = (STEP, STEP);
+    Some((
+        TensorMap {
+            arg: buffer.0,
+            offset: 2 * address.offset as u64,
+            dtype: DType::Bf16,
+            dims: axes
+                .iter()
+                .map(|axis| match kernel.axis_of(*axis).size {
+                    AxisSize::Fixed(size) => MapDim::Fixed(size),
+                    AxisSize::Runtime(extent) => MapDim::Extent(extent),
+                })
+                .collect(),
+            strides: strides.iter().map(|by| 2 * *by as u64).collect(),
+            box_dims,
+            swizzle: 128,
+        },
+        major,
+    ))
+}
+
+/// The axes of a copied operand's map in its order.
+pub(super) fn map_axes(kernel: &Kernel, operand: &Operand, folded: AxisId) -> Vec<AxisId> {
+    let mut axes = match operand.major {
+        Major::Folded => vec![folded, operand.axis],
+        Major::Result => vec![operand.axis, folded],
+    };
+    if let Expr::Load { address, .. } = kernel.expr_of(operand.expr) {
+        for (coordinate, _) in &address.terms {
+            if let Coordinate::Axis(axis) = coordinate
+                && !axes.contains(axis)
+            {
+                axes.push(*axis);
+            }
+        }
+    }
+    axes
+}
+
+type Found<'k> = (u32, &'k Address, &'k [Guard]);
+
+/// All loads of an expression, those of rows included.
+fn collect_loads<'k>(kernel: &'k Kernel, expr: ExprId, found: &mut Vec<Found<'k>>) {
+    match kernel.expr_of(expr) {
+        Expr::Const(_) | Expr::Index(_) | Expr::Tile { .. } => {}
+        Expr::Load {
+            buffer,
+            address,
+            guards,
+        } => {
+            found.push((buffer.0, address, guards));
+            for (coordinate, _) in &address.terms {
+                if let Coordinate::Row(row) = coordinate {
+                    collect_loads(kernel, *row, found);
+                }
+            }
+        }
+        Expr::Unary(_, x) | Expr::Round(x) => collect_loads(kernel, *x, found),
+        Expr::Binary(_, a, b) => {
+            collect_loads(kernel, *a, found);
+            collect_loads(kernel, *b, found);
+        }
+        Expr::SelectEqual {
+            a,
+            b,
+            then,
+            otherwise,
+        } => {
+            for part in [a, b, then, otherwise] {
+                collect_loads(kernel, *part, found);
+            }
+        }
+    }
+}
+
+/// How an address moves along an axis, `None` if rows or guards depend on it.
+fn stride_along(kernel: &Kernel, address: &Address, guards: &[Guard], axis: AxisId) -> Option<i64> {
+    let by_row = address
+        .terms
+        .iter()
+        .any(|(coordinate, _)| match coordinate {
+            Coordinate::Row(row) => kernel.axes_of_expr(*row).contains(&axis),
+            Coordinate::Axis(_) => false,
+        });
+    let guarded = guards
+        .iter()
+        .any(|guard| guard.terms.iter().any(|(on, _)| *on == axis));
+    (!by_row && !guarded).then(|| address.stride(axis))
+}
+
+/// Whether so many neighbours along an axis are one aligned access: `Some(false)` if the address
+/// does not depend on the axis, `None` if they are not.
+fn is_vector_place(
+    kernel: &Kernel,
+    buffer: u32,
+    address: &Address,
+    guards: &[Guard],
+    axis: AxisId,
+    lanes: i64,
+    alignment: &[u32],
+) -> Option<bool> {
+    match stride_along(kernel, address, guards, axis)? {
+        0 => return Some(false),
+        1 => {}
+        _ => return None,
+    }
+    let size: i64 = match kernel.buffers[buffer as usize].dtype {
+        DType::F32 | DType::I32 => 4,
+        DType::Bf16 => 2,
+    };
+    let access = (lanes * size).min(16);
+    let others = address
+        .terms
+        .iter()
+        .filter(|(coordinate, _)| *coordinate != Coordinate::Axis(axis))
+        .all(|(_, stride)| stride * size % access == 0);
+    let base = i64::from(alignment.get(buffer as usize).copied().unwrap_or(1));
+    (others && address.offset * size % access == 0 && base % access == 0).then_some(true)
+}
+
+fn is_vector(
+    kernel: &Kernel,
+    exprs: &[ExprId],
+    axis: AxisId,
+    lanes: i64,
+    alignment: &[u32],
+) -> bool {
+    let mut loads = Vec::new();
+    for expr in exprs {
+        collect_loads(kernel, *expr, &mut loads);
+    }
+    let whole = matches!(kernel.axis_of(axis).size,
+        AxisSize::Fixed(size) if size % lanes as u64 == 0);
+    whole
+        && loads.into_iter().all(|(buffer, address, guards)| {
+            is_vector_place(kernel, buffer, address, guards, axis, lanes, alignment).is_some()
+        })
+}

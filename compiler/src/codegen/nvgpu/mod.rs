@@ -1,0 +1,126 @@
+//! Kernels for NVIDIA cards, as MLIR text in the LLVM and NVVM dialects.
+//!
+//! Products of bf16 that `gemm/` covers run on Hopper's matrix instructions. Every other kernel is
+//! a loop program for teams of threads ([`crate::loops`]), which runs on any card.
+
+pub mod gemm;
+mod point;
+mod text;
+mod thread;
+
+use mm1_package::GpuKernel;
+
+use crate::codegen::mlir;
+use crate::compile::{Body, Scheduled};
+use crate::kernel::{AxisId, AxisSize, Kernel};
+use crate::loops::TEAM;
+use crate::lower::{self, Machine};
+use crate::target::GpuTarget;
+
+/// Shared memory that a block may ask for, bytes.
+const SHARED_MEMORY: u64 = 227 << 10;
+/// Most teams of a block.
+const TEAMS: u64 = 4;
+
+/// A scheduled kernel.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// A module of one function, named `k` and the kernel's hash.
+    pub text: String,
+    /// How it is launched; the PTX is not known here.
+    pub launch: GpuKernel,
+    /// The grid: tiled axes and elements per tile.
+    pub tiles: Vec<(AxisId, u64)>,
+    /// What changes results, for the kernel's hash and for people.
+    pub summary: String,
+}
+
+/// Schedules a kernel for a card.
+///
+/// # Errors
+/// A kernel that no schedule covers.
+pub fn schedule(kernel: &Kernel, target: &GpuTarget) -> Result<Schedule, String> {
+    if target.wgmma
+        && let Ok(schedule) = gemm::schedule(kernel, &gemm::Facts::of(kernel))
+    {
+        return Ok(schedule);
+    }
+    by_teams(kernel)
+}
+
+/// The schedule that runs on any card: a team of threads per tile.
+fn by_teams(kernel: &Kernel) -> Result<Schedule, String> {
+    let lowered = lower::lower(kernel, &Machine::with_teams())?;
+    let scratch = lowered.function.scratch_bytes;
+    let teams = match scratch {
+        0 => TEAMS,
+        bytes => (SHARED_MEMORY / bytes).min(TEAMS),
+    };
+    if teams == 0 {
+        return Err(format!(
+            "a team needs {scratch} bytes of shared memory, a block has {SHARED_MEMORY}"
+        ));
+    }
+    let text = mlir::emit_team_kernel(
+        &lowered.function,
+        kernel.buffers.len(),
+        extents(kernel),
+        teams as u32,
+    )
+    .map_err(|error| error.to_string())?;
+    Ok(Schedule {
+        text,
+        launch: GpuKernel {
+            ptx_bytes: 0,
+            threads: teams as u32 * TEAM,
+            shared_bytes: (teams * scratch) as u32,
+            tiles_per_block: teams as u32,
+            blocks_per_sm: None,
+            tensor_maps: Vec::new(),
+        },
+        tiles: lowered.tiles,
+        summary: format!("teams {}", lowered.schedule),
+    })
+}
+
+/// Run-time sizes that a launch passes.
+fn extents(kernel: &Kernel) -> usize {
+    let slots = kernel.axes.iter().map(|axis| match axis.size {
+        AxisSize::Fixed(_) => 0,
+        AxisSize::Runtime(slot) => slot as usize + 1,
+    });
+    slots.max().unwrap_or(0)
+}
+
+/// PTX of scheduled kernels, module after module, with each one's place and launch.
+///
+/// # Errors
+/// The first kernel, in order, that does not compile.
+pub fn compile(
+    scheduled: &[Scheduled],
+    target: &GpuTarget,
+) -> Result<(Vec<u8>, Vec<(u64, Option<GpuKernel>)>), String> {
+    let mut texts = Vec::with_capacity(scheduled.len());
+    let mut launches = Vec::with_capacity(scheduled.len());
+    for it in scheduled {
+        let Body::Gpu { text, launch } = &it.body else {
+            return Err(format!("kernel `{}` is for a CPU", it.kernel.name));
+        };
+        texts.push(text.as_str());
+        launches.push(launch);
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let modules = mlir::compile_modules_to_ptx(&texts, target, threads);
+    let mut code = Vec::new();
+    let mut entries = Vec::with_capacity(scheduled.len());
+    for ((it, launch), ptx) in scheduled.iter().zip(launches).zip(modules) {
+        let ptx = ptx.map_err(|error| format!("kernel `{}`: {error}", it.kernel.name))?;
+        let launch = GpuKernel {
+            ptx_bytes: ptx.len() as u64,
+            ..launch.clone()
+        };
+        entries.push((code.len() as u64, Some(launch)));
+        code.extend_from_slice(ptx.as_bytes());
+    }
+    Ok((code, entries))
+}
