@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mm1_runtime::device::Choice;
 
 /// Compile, train and inspect multimodal language models described in TOML.
 #[derive(Debug, Parser)]
@@ -46,7 +47,8 @@ pub enum Command {
 /// Which model.
 #[derive(Clone, Debug, Args)]
 pub struct ModelArgs {
-    /// Graph file (`.toml`).
+    /// Graph file (`.toml`). Commands that run it also take its package (`.mm1pkg`), which keeps
+    /// the graph file.
     pub model: PathBuf,
     /// Change a key, with a TOML value: `--set train.steps=20`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -59,7 +61,8 @@ pub struct BackendArgs {
     /// Code generator; the default is `mlir` where it is built in.
     #[arg(long, value_enum)]
     pub backend: Option<Backend>,
-    /// Named target such as `cpu:x86-64-v4`; the default is this machine's.
+    /// Named target such as `cpu:x86-64-v4`; the default is this machine's, or `cuda:sm_90a` with
+    /// `--device cuda`.
     #[arg(long)]
     pub target: Option<String>,
 }
@@ -84,6 +87,9 @@ pub struct ProgramArgs {
     /// How to compile.
     #[command(flatten)]
     pub backend: BackendArgs,
+    /// Where to run.
+    #[arg(long, value_name = "cpu|cuda[:N]", default_value_t)]
+    pub device: Choice,
     /// Threads in all, data loading included; the default is one per core.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -145,6 +151,10 @@ pub struct CompileArgs {
     /// model,graph,fused,kernels,plan,loops,mlir,clif.
     #[arg(long, value_name = "STAGES", value_delimiter = ',')]
     pub emit: Vec<String>,
+    /// Write the package that `mm1c bisect` runs: one program that leaves every tensor of a
+    /// training step.
+    #[arg(long, conflicts_with = "emit")]
+    pub for_bisect: bool,
 }
 
 /// `mm1c train`.
@@ -171,7 +181,7 @@ pub struct TrainArgs {
 /// A trained model.
 #[derive(Clone, Debug, Args)]
 pub struct TrainedArgs {
-    /// Graph file; the default is the one that the run directory keeps.
+    /// Graph file or package; the default is the graph file that the run directory keeps.
     pub model: Option<PathBuf>,
     /// Change a key, with a TOML value. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -229,6 +239,9 @@ pub struct RunArgs {
     /// How to compile.
     #[command(flatten)]
     pub backend: BackendArgs,
+    /// Where to run.
+    #[arg(long, value_name = "cpu|cuda[:N]", default_value_t)]
+    pub device: Choice,
     /// Threads; the default is one per core.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -264,6 +277,9 @@ pub struct BisectArgs {
     /// How to compile.
     #[command(flatten)]
     pub backend: BackendArgs,
+    /// Where to run.
+    #[arg(long, value_name = "cpu|cuda[:N]", default_value_t)]
+    pub device: Choice,
     /// Threads; the default is one per core.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -341,6 +357,10 @@ mod tests {
             "mm1c compile a.toml -o a.mm1pkg --target cpu:x86-64-v3 --emit graph,plan",
             "mm1c run a.mm1pkg --inputs i.safetensors --fetch logits,loss --out o.safetensors",
             "mm1c bench a.toml --json",
+            "mm1c bench a.mm1pkg --device cuda:1",
+            "mm1c train a.toml --device cpu",
+            "mm1c bisect a.toml --device cuda",
+            "mm1c compile a.toml --for-bisect --target cuda:sm_90a",
             "mm1c summary a.toml --json --set a.b=1",
             "mm1c bisect a.toml --backend cranelift --all",
             "mm1c run a.toml --backend reference --fetch loss --out o.safetensors",
@@ -351,5 +371,6 @@ mod tests {
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
         assert!(Cli::try_parse_from(["mm1c", "generate"]).is_err());
+        assert!(Cli::try_parse_from(["mm1c", "train", "a.toml", "--device", "gpu"]).is_err());
     }
 }

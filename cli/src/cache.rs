@@ -64,7 +64,8 @@ impl Entry {
     }
 }
 
-fn folder() -> Option<PathBuf> {
+/// The folder of everything that is kept; `None` keeps nothing.
+pub fn folder() -> Option<PathBuf> {
     match std::env::var_os("MM1C_CACHE") {
         Some(off) if off == "off" => None,
         Some(folder) => Some(folder.into()),

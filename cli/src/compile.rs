@@ -7,10 +7,11 @@ use std::sync::Arc;
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen;
 use mm1_compiler::compile::{CompileError, Options};
-use mm1_compiler::target::{CpuTarget, Target};
+use mm1_compiler::target::{CpuTarget, GPU_TARGETS, Target};
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
 use mm1_package::Package;
+use mm1_runtime::device::Choice;
 
 use crate::args::{Backend, BackendArgs, ProgramArgs};
 use crate::cache::Entry;
@@ -36,6 +37,17 @@ impl From<&BackendArgs> for Request {
             target: args.target.clone(),
             ..Self::default()
         }
+    }
+}
+
+impl Request {
+    /// The request of a command that runs on `device`.
+    pub fn new(args: &BackendArgs, device: Choice) -> Self {
+        let mut request = Self::from(args);
+        if matches!(device, Choice::Cuda(_)) {
+            request.target.get_or_insert(GPU_TARGETS[0].name.to_owned());
+        }
+        request
     }
 }
 
@@ -71,11 +83,18 @@ pub fn options(request: &Request) -> Result<Options, Failure> {
     let unsupported = || {
         Failure::new("this machine is none of the targets that mm1c knows: name one with --target")
     };
+    let target = match &request.target {
+        Some(name) => Target::parse(name).map_err(|error| Failure::new(error.to_string()))?,
+        None => CpuTarget::host().map(Target::Cpu).ok_or_else(unsupported)?,
+    };
+    if cfg!(not(feature = "mlir")) && matches!(target, Target::Gpu(_)) {
+        return Err(Failure::new(format!(
+            "MM1C0401: this mm1c was built without MLIR and makes no code for `{target}`: give a \
+             package that was compiled elsewhere, in the graph file's place"
+        )));
+    }
     Ok(Options {
-        target: match &request.target {
-            Some(name) => Target::parse(name).map_err(|error| Failure::new(error.to_string()))?,
-            None => CpuTarget::host().map(Target::Cpu).ok_or_else(unsupported)?,
-        },
+        target,
         backend: match request.backend {
             Some(Backend::Mlir) => codegen::Backend::parse("mlir").map_err(Failure::new)?,
             Some(Backend::Cranelift) => codegen::Backend::Cranelift,
@@ -121,8 +140,15 @@ fn colour() -> bool {
 /// # Errors
 /// All findings of the language, rendered.
 pub fn load_model(path: &Path, sets: &[String]) -> Result<Model, Failure> {
-    let model = mm1_dsl::load(path, sets)
-        .map_err(|diagnostics| Failure::rendered(diagnostics.render(colour())))?;
+    rendered(mm1_dsl::load(path, sets))
+}
+
+/// A loaded model, its warnings said, or its errors as a person reads them.
+///
+/// # Errors
+/// All findings of the language, rendered.
+pub fn rendered(loaded: Result<Model, Diagnostics>) -> Result<Model, Failure> {
+    let model = loaded.map_err(|diagnostics| Failure::rendered(diagnostics.render(colour())))?;
     let warnings = model.render_warnings(colour());
     if !warnings.is_empty() {
         eprint!("{warnings}");
@@ -145,7 +171,7 @@ pub fn read_package(path: &Path) -> Result<Package, Failure> {
 /// As [`compile`] and [`read_package`]; a package of another model.
 pub fn package_of(model: &Model, args: &ProgramArgs) -> Result<Arc<Package>, Failure> {
     let Some(path) = &args.package else {
-        return compile(model, &Request::from(&args.backend)).map(Arc::new);
+        return compile(model, &Request::new(&args.backend, args.device)).map(Arc::new);
     };
     let package = read_package(path)?;
     let facts = &package.model;

@@ -1,12 +1,55 @@
-//! What this machine can do at most: multiply-adds per second, bytes per second.
+//! What a machine can do at most: multiply-adds per second, bytes per second.
 //!
-//! Both are measured on all threads at once for a fraction of a second; a bench run states
-//! each kernel's time against the time that these rates would allow.
+//! A bench run states each kernel's time against the time that these rates would allow. A CPU is
+//! measured here, on all threads at once for a fraction of a second; a GPU measures itself.
 
 use std::time::{Duration, Instant};
 
+use mm1_runtime::executor::Executor;
+
+use crate::args::BenchArgs;
+use crate::failure::Failure;
+
 /// Length of one measurement.
 const TIME: Duration = Duration::from_millis(150);
+
+/// Rates that nothing on the machine exceeds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Roof {
+    /// FLOP/s in the model's precision; `None` where nothing measures them.
+    pub flops: Option<f64>,
+    /// Bytes per second of the machine's memory.
+    pub bytes: f64,
+}
+
+impl Roof {
+    /// The rates that `args` give; those that they do not are measured where `executor` runs.
+    ///
+    /// # Errors
+    /// A device that has failed.
+    pub fn new(args: &BenchArgs, executor: &mut Executor, bf16: bool) -> Result<Self, Failure> {
+        let flops = args.peak_gflops.map(|gflops| gflops * 1e9);
+        let bytes = args.peak_gbs.map(|gbs| gbs * 1e9);
+        if let (Some(flops), Some(bytes)) = (flops, bytes) {
+            let flops = Some(flops);
+            return Ok(Self { flops, bytes });
+        }
+        let threads = executor.threads();
+        Ok(match executor.rates()? {
+            Some(rates) => Self {
+                // What is measured is bf16.
+                flops: flops.or(rates.matrix.filter(|_| bf16)),
+                bytes: bytes.unwrap_or(rates.copy),
+            },
+            None => Self {
+                flops: flops
+                    .or_else(|| peak_flops(threads, bf16))
+                    .or_else(|| peak_flops(threads, false)),
+                bytes: bytes.unwrap_or_else(|| peak_bytes(threads)),
+            },
+        })
+    }
+}
 
 /// FLOP/s of f32 (or, with `bf16`, of bf16 dot products) on `threads` threads; `None` where
 /// this program knows no such instruction of the machine.

@@ -10,9 +10,10 @@ use mm1_runtime::executor::Executor;
 use mm1_runtime::tokenizer::Tokenizer;
 
 use crate::args::TrainedArgs;
-use crate::compile::{load_model, package_of, threads};
+use crate::compile::{package_of, threads};
 use crate::convert::data_config;
 use crate::failure::Failure;
+use crate::{device, given};
 
 /// Texts that a `builtin` tokenizer is trained on.
 pub const TOKENIZER_TEXTS: usize = 10_000;
@@ -157,27 +158,31 @@ pub struct Trained {
 /// # Errors
 /// Whatever is missing or does not fit.
 pub fn open(args: &TrainedArgs) -> Result<Trained, Failure> {
-    let (model, run_dir) = match (&args.model, &args.run_dir) {
+    let ((model, program), run_dir) = match (&args.model, &args.run_dir) {
         (Some(path), run_dir) => {
-            let model = load_model(path, &args.sets)?;
-            let run_dir = run_dir.clone().unwrap_or_else(|| default_run_dir(&model));
-            (model, run_dir)
+            let opened = given::open(path, &args.sets, &args.program)?;
+            let run_dir = run_dir
+                .clone()
+                .unwrap_or_else(|| default_run_dir(&opened.0));
+            (opened, run_dir)
         }
         (None, run_dir) => {
             let run_dir = run_dir.clone().or_else(newest_run).ok_or_else(|| {
                 Failure::new("no run in runs/: name a graph file, or a run with --run-dir")
             })?;
-            (load_model(&run_dir.join(CONFIG), &args.sets)?, run_dir)
+            let opened = given::open(&run_dir.join(CONFIG), &args.sets, &args.program)?;
+            (opened, run_dir)
         }
     };
+    let device = device::open(program.device, threads(program.threads))?;
     let checkpoint = match &args.checkpoint {
         Some(path) => path.clone(),
         None => newest_checkpoint(&run_dir)?,
     };
     let data = data_config(&model)?;
     let tokenizer = tokenizer(&model, &data, &run_dir)?;
-    let package = package_of(&model, &args.program)?;
-    let mut executor = Executor::new(package, threads(args.program.threads))?;
+    let package = package_of(&model, &program)?;
+    let mut executor = Executor::with_device(package, device)?;
     let snapshot = checkpoint::load(&checkpoint, &mut executor)?;
     eprintln!("`{}`, step {}", checkpoint.display(), snapshot.step);
     Ok(Trained {

@@ -137,7 +137,7 @@ pub struct UnknownTarget {
 
 impl fmt::Display for UnknownTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown target `{}`; known are", self.name)?;
+        write!(f, "MM1C0402: unknown target `{}`; known are", self.name)?;
         let cpu = CPU_TARGETS.iter().map(|target| target.name);
         let gpu = GPU_TARGETS.iter().map(|target| target.name);
         for (index, name) in cpu.chain(gpu).enumerate() {

@@ -26,5 +26,5 @@ pub mod tree;
 mod validate;
 
 pub use diff::diff;
-pub use load::load;
+pub use load::{load, load_text};
 pub use lower::mm1_learning_rate;

@@ -18,9 +18,21 @@ use crate::validate;
 /// # Errors
 /// Every error found, in the order of files and lines.
 pub fn load(path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
+    load_with(Loader::for_file(path), path, sets)
+}
+
+/// As [`load`], of a text that stands in for the file at `path`, such as the one that a package
+/// keeps. Paths in it are as if it were there.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(path: &Path, text: &str, sets: &[String]) -> Result<Model, Diagnostics> {
+    load_with(Loader::for_text(path, text), path, sets)
+}
+
+fn load_with(loader: Loader, path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
     let mut library = Library::embedded();
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
-    let loader = Loader::for_file(path);
     let mut sources: Sources = std::mem::take(&mut library.sources);
     let merged = layers::merge(&loader, &mut sources, path, sets, &mut diagnostics);
     library.sources = sources;

@@ -85,6 +85,8 @@ impl Sources {
 pub struct Loader {
     /// Project root, canonical.
     root: PathBuf,
+    /// A path and the text that is read there, whatever the disk has.
+    text: Option<(PathBuf, String)>,
 }
 
 impl Loader {
@@ -99,7 +101,15 @@ impl Loader {
             .find(|folder| folder.join("mm1c.toml").is_file() || folder.join(".git").exists())
             .unwrap_or(&start)
             .to_path_buf();
-        Self { root }
+        Self { root, text: None }
+    }
+
+    /// As [`Self::for_file`], but the file at `path` reads as `text`.
+    pub fn for_text(path: &Path, text: &str) -> Self {
+        Self {
+            text: Some((path.to_path_buf(), text.to_string())),
+            ..Self::for_file(path)
+        }
     }
 
     /// The project root.
@@ -161,6 +171,11 @@ impl Loader {
             let message = format!("cannot read `{}`: {reason}", path.display());
             Box::new(Diagnostic::error(codes::UNREADABLE, message).at(span, ""))
         };
+        if let Some((known, text)) = &self.text
+            && known == path
+        {
+            return Ok(text.clone());
+        }
         let metadata = std::fs::metadata(path).map_err(|error| unreadable(describe(&error)))?;
         if !metadata.is_file() {
             return Err(unreadable("not a regular file".to_string()));

@@ -13,10 +13,11 @@ use serde_json::json;
 
 use super::print_table;
 use crate::args::BenchArgs;
-use crate::compile::{load_model, package_of, threads};
+use crate::compile::{package_of, threads};
 use crate::convert::train_config;
 use crate::failure::Failure;
-use crate::roof;
+use crate::roof::Roof;
+use crate::{device, given};
 
 /// Repeats of a program when its launches are timed one by one; the shortest counts.
 const REPEATS: usize = 5;
@@ -39,11 +40,12 @@ struct Row {
 /// A model that is refused, or a package without training programs.
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     let start_rss = resident_memory().map_or(0, |(now, _)| now);
-    let model = load_model(&args.model.model, &args.model.sets)?;
-    let package = package_of(&model, &args.program)?;
-    let threads = threads(args.program.threads);
+    let (model, program) = given::open(&args.model.model, &args.model.sets, &args.program)?;
+    let threads = threads(program.threads);
+    let device = device::open(program.device, threads)?;
+    let package = package_of(&model, &program)?;
     let loaded_rss = resident_memory().map_or(0, |(now, _)| now);
-    let mut executor = Executor::new(package.clone(), threads)?;
+    let mut executor = Executor::with_device(package.clone(), device)?;
     mm1_runtime::init::initialize(&mut executor, model.train.seed)?;
     let config = train_config(&model)?;
     let batches: Vec<Batch> = (0..config.micro_batches)
@@ -60,6 +62,8 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         config
             .optimizer
             .step(&mut executor, step + 1, step + 1, &batches)?;
+        // A GPU may still be at work on the update.
+        executor.synchronize()?;
         if step > 0 {
             seconds.push(begin.elapsed().as_secs_f64());
         }
@@ -68,13 +72,8 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];
     let bf16 = model.train.precision == Precision::Bf16;
-    let peak_flops = match args.peak_gflops {
-        Some(gflops) => Some(gflops * 1e9),
-        None => roof::peak_flops(threads, bf16).or_else(|| roof::peak_flops(threads, false)),
-    };
-    let peak_bytes = args
-        .peak_gbs
-        .map_or_else(|| roof::peak_bytes(threads), |gbs| gbs * 1e9);
+    let roof = Roof::new(args, &mut executor, bf16)?;
+    let (peak_flops, peak_bytes) = (roof.flops, roof.bytes);
     let mut rows = Vec::new();
     for (program, times) in [
         ("accumulate", config.micro_batches),
@@ -99,12 +98,14 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
                 json!({
                     "program": row.program, "kernel": row.kernel, "launches": row.launches,
                     "ms": row.seconds * 1e3, "gflop": row.flops / 1e9, "mb": row.bytes / 1e6,
-                    "roof_share": row.share(),
+                    "roof_share": row.share(), "gbs_share": row.bytes_share(peak_bytes),
+                    "gflops_share": row.flops_share(peak_flops),
                 })
             })
             .collect();
         let out = json!({
             "model": model.name, "target": package.target, "backend": package.backend,
+            "device": executor.device_name(), "device_memory_bytes": executor.memory(),
             "threads": threads, "step_ms": median * 1e3, "min_step_ms": seconds[0] * 1e3,
             "steps": seconds.len(), "tokens_per_second": tokens as f64 / median,
             "gflop_per_step": flops / 1e9,
@@ -116,9 +117,9 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         return Ok(());
     }
     outln!(
-        "{} on {} threads, {} {}: {:.1} ms per step (best {:.1}), {:.0} tokens/s, {:.1} GFLOP",
+        "{} on {}, {} {}: {:.1} ms per step (best {:.1}), {:.0} tokens/s, {:.1} GFLOP",
         model.name,
-        threads,
+        executor.device_name(),
         package.target,
         package.backend,
         median * 1e3,
@@ -127,17 +128,27 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         flops / 1e9,
     );
     outln!(
-        "memory: {} at the start, {} loaded, {} at most; roofs: {} GFLOP/s, {:.1} GB/s",
+        "memory: {} at the start, {} loaded, {} at most, {} of the device; roofs: {} GFLOP/s, \
+         {:.1} GB/s",
         mib(start_rss),
         mib(loaded_rss),
         mib(peak_rss),
+        mib(executor.memory()),
         peak_flops.map_or("unknown".into(), |it| format!("{:.0}", it / 1e9)),
         peak_bytes / 1e9
     );
     let head = [
-        "kernel", "program", "launches", "ms", "GFLOP", "MB", "of roof",
+        "kernel",
+        "program",
+        "launches",
+        "ms",
+        "GFLOP",
+        "MB",
+        "of GFLOP/s",
+        "of GB/s",
+        "of roof",
     ];
-    let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells(roof)).collect();
     print_table(&head.map(String::from), &cells);
     Ok(())
 }
@@ -147,7 +158,19 @@ impl Row {
         self.roof / self.seconds.max(1e-12)
     }
 
-    fn cells(&self) -> Vec<String> {
+    /// Share of the peak rate of arithmetic.
+    fn flops_share(&self, peak: Option<f64>) -> Option<f64> {
+        peak.map(|peak| self.flops / peak / self.seconds.max(1e-12))
+    }
+
+    /// Share of the peak rate of memory.
+    fn bytes_share(&self, peak: f64) -> f64 {
+        self.bytes / peak / self.seconds.max(1e-12)
+    }
+
+    fn cells(&self, roof: Roof) -> Vec<String> {
+        let percent = |share: f64| format!("{:.0} %", share * 100.0);
+        let flops = self.flops_share(roof.flops);
         vec![
             self.kernel.clone(),
             self.program.to_string(),
@@ -155,7 +178,9 @@ impl Row {
             format!("{:.3}", self.seconds * 1e3),
             format!("{:.3}", self.flops / 1e9),
             format!("{:.2}", self.bytes / 1e6),
-            format!("{:.0} %", self.share() * 100.0),
+            flops.map_or("–".into(), percent),
+            percent(self.bytes_share(roof.bytes)),
+            percent(self.share()),
         ]
     }
 }

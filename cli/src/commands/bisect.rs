@@ -13,16 +13,18 @@ use mm1_compiler::fuse::Home;
 use mm1_compiler::graph::{Graph, NodeId};
 use mm1_compiler::interpret::{Check, replay};
 use mm1_dsl::model::Model;
-use mm1_package::{Init, ModelFacts};
+use mm1_package::{Init, ModelFacts, Package};
+use mm1_runtime::device::Device;
 use mm1_runtime::executor::Executor;
 use mm1_runtime::init::draw;
 
 use super::bench::made_up_batch;
-use crate::args::BisectArgs;
-use crate::compile::{Request, compile, load_model, refused, threads};
+use crate::args::{BisectArgs, ProgramArgs};
+use crate::compile::{Request, compile, read_package, refused, threads};
 use crate::failure::Failure;
 use crate::reference::{self, Tensors};
 use crate::tensors::Values;
+use crate::{device, given};
 
 /// Weight of the square of the log-sum-exp, so that its derivative counts.
 const Z_WEIGHT: f32 = 0.01;
@@ -32,10 +34,20 @@ const Z_WEIGHT: f32 = 0.01;
 /// # Errors
 /// A model that is refused.
 pub fn run(args: &BisectArgs) -> Result<ExitCode, Failure> {
-    let model = load_model(&args.model.model, &args.model.sets)?;
-    let request = Request::from(&args.backend);
     let threads = threads(args.threads);
-    let (graph, checks) = compare(&model, request, args.weights.as_deref(), threads)?;
+    let program = ProgramArgs {
+        package: None,
+        backend: args.backend.clone(),
+        device: args.device,
+        threads: args.threads,
+    };
+    let (model, program) = given::open(&args.model.model, &args.model.sets, &program)?;
+    let device = device::open(args.device, threads)?;
+    let code = match &program.package {
+        Some(path) => Code::Package(Arc::new(read_package(path)?)),
+        None => Code::Request(Request::new(&args.backend, args.device)),
+    };
+    let (graph, checks) = compare(&model, code, args.weights.as_deref(), threads, device)?;
     let wrong: Vec<&Check> = checks.iter().filter(|it| !it.passes()).collect();
     if args.all {
         for check in &checks {
@@ -73,12 +85,35 @@ pub fn run(args: &BisectArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where the kernels come from.
+enum Code {
+    /// Compiled now.
+    Request(Request),
+    /// What `mm1c compile --for-bisect` wrote.
+    Package(Arc<Package>),
+}
+
+/// The program of a training step with every stored tensor as an output, compiled.
+///
+/// # Errors
+/// A model that is refused.
+pub(crate) fn package(model: &Model, request: &Request) -> Result<Package, Failure> {
+    let named = build::named(model).map_err(|found| refused(model, CompileError::Model(found)))?;
+    let request = Request {
+        fetch: stored(model, &named)?,
+        gradients: named.trained,
+        ..request.clone()
+    };
+    compile(model, &request)
+}
+
 /// The graph that ran, and each stored tensor against its meaning.
 fn compare(
     model: &Model,
-    request: Request,
+    code: Code,
     weights: Option<&std::path::Path>,
     threads: usize,
+    device: Box<dyn Device>,
 ) -> Result<(Graph, Vec<Check>), Failure> {
     let named = build::named(model).map_err(|found| refused(model, CompileError::Model(found)))?;
     let fetch = stored(model, &named)?;
@@ -89,12 +124,16 @@ fn compare(
     };
     let mut planned = plan_model(model, purpose, true).map_err(|error| refused(model, error))?;
     let graph = planned.programs.remove(0).source.graph;
-    let request = Request {
-        fetch,
-        gradients,
-        ..request
+    let package = match code {
+        Code::Package(package) => package,
+        Code::Request(request) => Arc::new(self::package(model, &request)?),
     };
-    let package = Arc::new(compile(model, &request)?);
+    let missing = fetch.iter().find(|name| package.tensor(name).is_none());
+    if let Some(name) = missing {
+        return Err(Failure::new(format!(
+            "the package does not leave `{name}`: compile it with --for-bisect"
+        )));
+    }
     let tensors = inputs(&package.model);
     let extents = reference::extents(&graph, &tensors)?;
     let mut given = reference::parameters(&graph, model.train.seed, weights, threads)?;
@@ -102,7 +141,7 @@ fn compare(
         disturb(&mut given, model.train.seed, threads);
     }
     given.extend(tensors);
-    let mut executor = Executor::new(Arc::clone(&package), threads)?;
+    let mut executor = Executor::with_device(Arc::clone(&package), device)?;
     for (name, size) in &extents {
         if package.extents.iter().any(|it| it.name == *name) {
             executor.set_extent(name, *size)?;
@@ -236,6 +275,8 @@ fn origin(graph: &Graph, node: NodeId) -> Option<mm1_dsl::span::Span> {
 mod tests {
     use super::*;
     use crate::args::Backend;
+    use crate::compile::load_model;
+    use mm1_runtime::device::Choice;
     use std::path::PathBuf;
 
     fn tiny(name: &str, sets: &[&str]) -> Model {
@@ -268,7 +309,9 @@ mod tests {
                 target: Some("cpu:x86-64-v3".to_owned()),
                 ..Request::default()
             };
-            let compared = compare(&tiny(name, sets), request, None, 2);
+            let device = device::open(Choice::Cpu, 2).expect("every machine has it");
+            let code = Code::Request(request);
+            let compared = compare(&tiny(name, sets), code, None, 2, device);
             let (graph, checks) = compared.expect("a model that runs");
             let wrong: Vec<&Check> = checks.iter().filter(|it| !it.passes()).collect();
             assert!(wrong.is_empty(), "{name}: {wrong:#?}");

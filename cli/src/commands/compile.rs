@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::bisect;
 use crate::args::CompileArgs;
 use crate::compile::{Request, compile, load_model};
 use crate::failure::Failure;
@@ -20,7 +21,10 @@ pub fn run(args: &CompileArgs) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let package = compile(&model, &request)?;
+    let package = match args.for_bisect {
+        true => bisect::package(&model, &request)?,
+        false => compile(&model, &request)?,
+    };
     let path = args
         .output
         .clone()

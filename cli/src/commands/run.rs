@@ -17,26 +17,30 @@ use mm1_runtime::executor::Executor;
 use crate::args::{Backend, RunArgs};
 use crate::compile::{Request, compile, load_model, read_package, refused, threads};
 use crate::failure::Failure;
-use crate::reference;
 use crate::tensors::{self, Values};
+use crate::{device, given, reference};
 
 /// Lists tensors, or runs and writes what was asked for.
 ///
 /// # Errors
 /// Files that do not fit the package; names that it does not have.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
-    if args.model.extension().is_some_and(|it| it == "mm1pkg") {
-        if args.backend.backend.is_some() {
-            return Err(Failure::new(
-                "a package is compiled already: --backend needs a graph file",
-            ));
-        }
+    if given::is_package(&args.model) {
+        given::refuse_compiling(&args.backend)?;
         let package = read_package(&args.model)?;
         if args.list {
             list(&package);
             return Ok(());
         }
-        return execute(args, package, 0, &args.gradients);
+        let seed = match package.model.resolved.is_empty() {
+            true => 0,
+            false => {
+                given::model_of(&args.model, &package, &args.sets)?
+                    .train
+                    .seed
+            }
+        };
+        return execute(args, package, seed, &args.gradients);
     }
     let model = load_model(&args.model, &args.sets)?;
     if args.list {
@@ -48,7 +52,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
             true => named(&model)?.trained,
             false => args.gradients.clone(),
         },
-        ..Request::from(&args.backend)
+        ..Request::new(&args.backend, args.device)
     };
     if args.backend.backend == Some(Backend::Reference) {
         return interpret(args, &model, &request);
@@ -71,7 +75,8 @@ fn execute(
 ) -> Result<(), Failure> {
     let out = output(args)?;
     let package = Arc::new(package);
-    let mut executor = Executor::new(Arc::clone(&package), threads(args.threads))?;
+    let device = device::open(args.device, threads(args.threads))?;
+    let mut executor = Executor::with_device(Arc::clone(&package), device)?;
     match &args.weights {
         Some(path) => {
             mm1_runtime::init::load_weights(&mut executor, path, "")?;
@@ -342,6 +347,7 @@ mod tests {
                 backend: Some(Backend::Cranelift),
                 target: Some("cpu:x86-64-v3".to_owned()),
             },
+            device: mm1_runtime::device::Choice::Cpu,
             threads: Some(2),
             program: "run".to_owned(),
             inputs: Some(folder.path().join("in.safetensors")),

@@ -19,17 +19,21 @@ use mm1_runtime::train::{Ending, Run, State, split_threads, train};
 
 use super::print_table;
 use crate::args::TrainArgs;
-use crate::compile::{load_model, package_of, threads};
+use crate::compile::{package_of, threads};
 use crate::convert::{batch_shape, data_config, train_config};
 use crate::failure::Failure;
 use crate::trained::{TOKENIZER, default_run_dir, load_initial_weights, tokenizer};
+use crate::{device, given};
 
 /// Trains, and prints the held-out results.
 ///
 /// # Errors
 /// Everything that can be wrong with a model, its data, its run directory or the run itself.
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let model = load_model(&args.model.model, &args.model.sets)?;
+    let (model, program) = given::open(&args.model.model, &args.model.sets, &args.program)?;
+    let (kernels, loaders) = split_threads(threads(program.threads), program.device);
+    // Before anything is compiled or written.
+    let device = device::open(program.device, kernels)?;
     let mut config = train_config(&model)?;
     let data = data_config(&model)?;
     let directory = args.run_dir.clone();
@@ -37,8 +41,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let store = directory.checkpoints(model.train.keep_checkpoints as usize);
     let origin = Origin::choose(&args.resume, &directory, &store, &model)?;
     let tokenizer = tokenizer(&model, &data, directory.path())?;
-    let package = package_of(&model, &args.program)?;
-    let (kernels, loaders) = split_threads(threads(args.program.threads));
+    let package = package_of(&model, &program)?;
     config.load_ahead = loaders > 0;
     config.peak_flops = args.peak_gflops.map(|gflops| gflops * 1e9);
     let pipeline = open_pipeline(&data, &package, &tokenizer)?;
@@ -47,13 +50,13 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     for fault in held_out.iter().flat_map(|it| &it.faults) {
         eprintln!("skipped: {fault}");
     }
-    let mut executor = Executor::new(Arc::clone(&package), kernels)?;
+    let mut executor = Executor::with_device(Arc::clone(&package), device)?;
     let state = begin(&model, origin, &store, &mut executor, &pipeline)?;
     // Only now, when nothing is left that could refuse the run.
     let kept_tokenizer = directory.path().join(TOKENIZER);
     directory.write(&kept_tokenizer, tokenizer.json().as_bytes())?;
     directory.write(&directory.resolved(), model.resolved.as_bytes())?;
-    let environment = environment(&package, kernels, loaders);
+    let environment = environment(&executor, kernels, loaders);
     directory.write(&directory.environment(), environment.as_bytes())?;
     let mut save = |executor: &Executor, state: &State| save(&store, &model, executor, state);
     let stop = Stop::listen()?;
@@ -206,7 +209,8 @@ fn save(store: &Store, model: &Model, executor: &Executor, state: &State) -> Res
 }
 
 /// What a reader of the run must know besides its graph file.
-fn environment(package: &Package, kernels: usize, loaders: usize) -> String {
+fn environment(executor: &Executor, kernels: usize, loaders: usize) -> String {
+    let package = executor.package();
     let mut text = String::new();
     let command: Vec<String> = std::env::args().collect();
     for (key, value) in [
@@ -214,6 +218,7 @@ fn environment(package: &Package, kernels: usize, loaders: usize) -> String {
         ("command", command.join(" ")),
         ("target", package.target.clone()),
         ("backend", package.backend.clone()),
+        ("device", executor.device_name()),
     ] {
         // A JSON string is a TOML basic string but for the escaped slash, which is not written.
         let _ = writeln!(text, "{key} = {}", serde_json::Value::String(value));

@@ -92,6 +92,17 @@ impl Ran {
         }
         self
     }
+
+    /// Standard output must hold `word`.
+    #[track_caller]
+    pub fn prints(self, word: &str) -> Self {
+        assert!(
+            self.stdout.contains(word),
+            "no `{word}` in\n{}",
+            self.stdout
+        );
+        self
+    }
 }
 
 /// Runs to the end.

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use crate::data::pipeline::Memo;
 use crate::data::{Batch, Cursor, Pipeline, Prefetch};
+use crate::device::Choice;
 use crate::engine::RunError;
 
 /// How many of `threads` run kernels, and how many make batches.
 ///
-/// With few threads the loop makes its batches itself between two steps: a thread that
-/// loads for a hundredth of the time would take a third of the kernels' share.
-pub fn split_threads(threads: usize) -> (usize, usize) {
-    match threads {
-        0 => (1, 0),
-        1..=3 => (threads, 0),
+/// With few threads on a CPU the loop makes its batches itself between two steps: a thread that
+/// loads for a hundredth of the time would take a third of the kernels' share. A GPU's kernels
+/// need no thread but the one that queues them.
+pub fn split_threads(threads: usize, device: Choice) -> (usize, usize) {
+    match (device, threads) {
+        (_, 0) => (1, 0),
+        (Choice::Cpu, 1..=3) | (Choice::Cuda(_), 1) => (threads, 0),
         _ => (threads - 1, 1),
     }
 }
@@ -78,9 +80,11 @@ mod tests {
 
     #[test]
     fn loader_threads_are_counted() {
-        for threads in 0..20 {
-            let (kernels, loaders) = split_threads(threads);
-            assert!(kernels >= 1 && kernels + loaders == threads.max(1));
+        for device in [Choice::Cpu, Choice::Cuda(0)] {
+            for threads in 0..20 {
+                let (kernels, loaders) = split_threads(threads, device);
+                assert!(kernels >= 1 && kernels + loaders == threads.max(1));
+            }
         }
     }
 }

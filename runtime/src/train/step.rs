@@ -66,9 +66,16 @@ impl Optimizer {
             lr: self.schedule.lr(step),
             ..StepOutcome::default()
         };
-        for batch in batches {
-            write_batch(engine, "accumulate", batch, weights)?;
+        let mut ahead = batches.iter();
+        let mut write_next = |engine: &mut E| match ahead.next() {
+            Some(batch) => write_batch(engine, "accumulate", batch, weights),
+            None => Ok(()),
+        };
+        write_next(engine)?;
+        for _ in batches {
             engine.run("accumulate")?;
+            // Before anything waits for results: a GPU takes these in while it computes.
+            write_next(engine)?;
             outcome.loss += f64::from(engine.read_scalar("loss")?);
             outcome.z_loss += f64::from(engine.read_scalar("z_loss")?);
         }

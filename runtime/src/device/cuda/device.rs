@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mm1_package::Package;
 
 use super::card::Card;
+use super::driver::is_out_of_memory;
 use super::graph::{Program, Source, named};
 use super::kernels::Kernels;
 use super::memory::{DeviceMemory, Event, Stream, fill};
@@ -34,7 +35,26 @@ struct Loaded {
     compute: Stream,
     /// Grows with everything that may change memory.
     generation: u64,
+    /// The program that ran last.
+    last: Option<usize>,
     package: Arc<Package>,
+}
+
+impl Loaded {
+    /// A failed call with the program that it may come from: the card works behind the host, so
+    /// a kernel's fault shows at a later call.
+    fn explain(&self, error: DeviceError) -> DeviceError {
+        match (error, self.last) {
+            (DeviceError::Call(what), Some(program)) => {
+                let name = &self.package.programs[program].name;
+                DeviceError::Call(format!(
+                    "program `{name}`, or one before it: {what}\nhelp: with {CHECK_VARIABLE}=1 \
+                     launches run one by one, and the failing one is named"
+                ))
+            }
+            (other, _) => other,
+        }
+    }
 }
 
 /// An NVIDIA GPU.
@@ -105,7 +125,13 @@ impl Device for CudaDevice {
         let compute = Stream::new()?;
         let mut regions = Vec::with_capacity(package.regions.len());
         for region in &package.regions {
-            let memory = DeviceMemory::new(region.bytes).map_err(|_| too_small())?;
+            let memory =
+                DeviceMemory::new(region.bytes).map_err(|error| {
+                    match is_out_of_memory(&error) {
+                        true => too_small(),
+                        false => error,
+                    }
+                })?;
             memory.clear(&compute)?;
             regions.push(memory);
         }
@@ -137,6 +163,7 @@ impl Device for CudaDevice {
             addresses,
             compute,
             generation: 1,
+            last: None,
             package,
         };
         loaded.compute.synchronize()?;
@@ -152,7 +179,8 @@ impl Device for CudaDevice {
             offset,
             generation: loaded.generation,
         };
-        loaded.reader.read(&place, into, &loaded.compute)
+        let read = loaded.reader.read(&place, into, &loaded.compute);
+        read.map_err(|error| loaded.explain(error))
     }
 
     fn write(&mut self, region: usize, offset: u64, bytes: &[u8]) -> Result<(), DeviceError> {
@@ -179,6 +207,7 @@ impl Device for CudaDevice {
         self.loaded_mut()?;
         let loaded = self.loaded.as_mut().expect("bound above");
         loaded.generation += 1;
+        loaded.last = Some(program);
         loaded.writer.turn(&loaded.compute)?;
         let source = source!(self, loaded, program);
         let prepared = &mut loaded.programs[program];
@@ -190,15 +219,14 @@ impl Device for CudaDevice {
         self.loaded_mut()?;
         let loaded = self.loaded.as_mut().expect("bound above");
         loaded.generation += 1;
+        loaded.last = Some(program);
         loaded.writer.turn(&loaded.compute)?;
         let source = source!(self, loaded, program);
         let prepared = &mut loaded.programs[program];
         prepared.refresh(&source, sizes)?;
         if !self.check_each {
-            return prepared.run(&loaded.compute).map_err(|error| {
-                let name = &loaded.package.programs[program].name;
-                DeviceError::Call(format!("program `{name}`: {error}"))
-            });
+            let queued = prepared.run(&loaded.compute);
+            return queued.map_err(|error| loaded.explain(error));
         }
         for launch in 0..prepared.len() {
             prepared.launch(&source, launch, &loaded.compute)?;
@@ -220,10 +248,10 @@ impl Device for CudaDevice {
         self.loaded_mut()?;
         let loaded = self.loaded.as_mut().expect("bound above");
         loaded.generation += 1;
+        loaded.last = Some(program);
         loaded.writer.turn(&loaded.compute)?;
         let source = source!(self, loaded, program);
-        let prepared = &mut loaded.programs[program];
-        prepared.refresh(&source, sizes)?;
+        loaded.programs[program].refresh(&source, sizes)?;
         let events = (0..=launches)
             .map(|_| Event::timed())
             .collect::<Result<Vec<_>, _>>()?;
@@ -238,10 +266,11 @@ impl Device for CudaDevice {
             }
             events[0].record(&loaded.compute)?;
             for launch in 0..launches {
-                prepared.launch(&source, launch, &loaded.compute)?;
+                loaded.programs[program].launch(&source, launch, &loaded.compute)?;
                 events[launch + 1].record(&loaded.compute)?;
             }
-            loaded.compute.synchronize()?;
+            let done = loaded.compute.synchronize();
+            done.map_err(|error| loaded.explain(error))?;
             for (best, pair) in seconds.iter_mut().zip(events.windows(2)) {
                 *best = best.min(pair[1].seconds_since(&pair[0])?);
             }
@@ -250,7 +279,9 @@ impl Device for CudaDevice {
     }
 
     fn synchronize(&self) -> Result<(), DeviceError> {
-        self.loaded()?.compute.synchronize()
+        let loaded = self.loaded()?;
+        let done = loaded.compute.synchronize();
+        done.map_err(|error| loaded.explain(error))
     }
 
     fn memory(&self) -> u64 {

@@ -33,6 +33,12 @@ pub(super) fn check(function: &str, status: CUresult) -> Result<(), DeviceError>
     }
 }
 
+/// Whether a failed call found too little memory.
+pub(super) fn is_out_of_memory(error: &DeviceError) -> bool {
+    let name = "CUDA_ERROR_OUT_OF_MEMORY";
+    matches!(error, DeviceError::Call(text) if text.contains(name))
+}
+
 /// Name, number and meaning of a status.
 pub(super) fn describe(status: CUresult) -> String {
     let mut text: *const std::ffi::c_char = std::ptr::null();

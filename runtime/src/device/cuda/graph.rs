@@ -100,6 +100,23 @@ impl Prepared {
             .map(|word| std::ptr::from_mut(word).cast())
             .chain(maps.iter_mut().map(|map| std::ptr::from_mut(map).cast()))
             .collect();
+        // The driver would copy whatever lies behind an address that is missing.
+        let given: Vec<usize> = std::iter::repeat_n(size_of::<u64>(), words.len())
+            .chain(std::iter::repeat_n(
+                size_of::<sys::CUtensorMap>(),
+                maps.len(),
+            ))
+            .collect();
+        if given != function.parameters {
+            return Err(DeviceError::Kernel(format!(
+                "the kernel takes parameters of {:?} bytes, but the launch has {} addresses, {} \
+                 numbers and {} descriptors",
+                function.parameters,
+                launch.args.len(),
+                shape.numbers.len(),
+                maps.len()
+            )));
+        }
         let mut sizes = launch.tiles.iter().map(|axis| axis.extent);
         let scaled = |extent: ExtentRef| matches!(extent, ExtentRef::Scaled { .. });
         Ok(Self {
@@ -253,7 +270,7 @@ impl Program {
             .launches()
             .iter()
             .map(|launch| {
-                let function = kernels.functions[launch.kernel as usize];
+                let function = kernels.functions[launch.kernel as usize].clone();
                 Prepared::new(source, launch, function, sizes)
                     .map_err(|error| named(error, source, launch))
             })
@@ -340,5 +357,9 @@ pub(super) fn named(error: DeviceError, source: &Source<'_>, launch: &Launch) ->
         "launch `{}` of program `{}` (kernel `{}`, k{})",
         launch.name, source.package.programs[source.program].name, kernel.name, kernel.hash
     );
-    DeviceError::Call(format!("{place}: {error}"))
+    match error {
+        DeviceError::Kernel(what) => DeviceError::Kernel(format!("{place}: {what}")),
+        DeviceError::Call(what) => DeviceError::Call(format!("{place}: {what}")),
+        other => other,
+    }
 }

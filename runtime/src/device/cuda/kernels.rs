@@ -13,7 +13,7 @@ use cudarc::driver::sys::{self, CUfunction_attribute as Attribute, CUjit_option 
 use mm1_package::{GpuKernel, Kernel, Package, content_hash};
 
 use super::card::Card;
-use super::driver::driver;
+use super::driver::{check, driver};
 use super::ptx;
 use crate::device::DeviceError;
 
@@ -26,7 +26,7 @@ const HASH_BYTES: usize = 32;
 unsafe impl Send for Function {}
 
 /// A kernel, ready to launch.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Function {
     /// The driver's.
     pub(super) handle: sys::CUfunction,
@@ -34,6 +34,8 @@ pub(super) struct Function {
     pub(super) threads: u32,
     /// Dynamic shared memory of a block, bytes.
     pub(super) shared_bytes: u32,
+    /// Bytes of each parameter, as the machine code has them.
+    pub(super) parameters: Vec<usize>,
 }
 
 /// All kernels of a package.
@@ -182,7 +184,15 @@ fn assemble(
     let ptx = CString::new(text).map_err(|_| {
         DeviceError::Kernel(format!("kernel `{}`: its PTX has a zero byte", kernel.name))
     })?;
-    let linked = link(kernel, &ptx).and_then(|code| Ok((load_code(&code)?, code)));
+    let link = |target| {
+        let code = link(kernel, &ptx, target)?;
+        Ok::<_, DeviceError>((load_code(&code)?, code))
+    };
+    // The card's own target first; a driver may take that for the one without its own features.
+    let linked = link(None).or_else(|error| match architecture(card.capability) {
+        Some(target) => link(Some(target)),
+        None => Err(error),
+    });
     match linked {
         Ok((module, code)) => {
             if let Some(path) = path {
@@ -229,6 +239,11 @@ struct Log {
     options: Vec<JitOption>,
     /// Values are passed as addresses, sizes among them; the driver writes sizes back.
     values: Vec<*mut c_void>,
+}
+
+/// The linker's word for all features of a card of this compute capability.
+fn architecture(capability: u32) -> Option<sys::CUjit_target> {
+    (capability == 90).then_some(sys::CUjit_target::CU_TARGET_COMPUTE_90A)
 }
 
 impl Log {
@@ -282,9 +297,17 @@ impl Drop for Link {
 }
 
 /// Assembles one PTX module to machine code.
-fn link(kernel: &Kernel, ptx: &CString) -> Result<Vec<u8>, DeviceError> {
+fn link(
+    kernel: &Kernel,
+    ptx: &CString,
+    target: Option<sys::CUjit_target>,
+) -> Result<Vec<u8>, DeviceError> {
     // Outlives the linker, which writes to it: declared first, dropped last.
     let mut log = Log::new();
+    if let Some(target) = target {
+        log.options.push(JitOption::CU_JIT_TARGET);
+        log.values.push(target as usize as *mut c_void);
+    }
     let fault = |error: DeviceError, log: &Log| {
         let text = log.text();
         DeviceError::Kernel(format!("kernel `{}`: {error}\n{text}", kernel.name))
@@ -398,7 +421,28 @@ fn function(module: &Module, kernel: &Kernel, gpu: &GpuKernel) -> Result<Functio
         handle,
         threads: gpu.threads,
         shared_bytes: gpu.shared_bytes,
+        parameters: parameters(handle).map_err(|error| fault(error.to_string()))?,
     })
+}
+
+/// Bytes of each parameter of a function.
+fn parameters(function: sys::CUfunction) -> Result<Vec<usize>, DeviceError> {
+    let mut sizes = Vec::new();
+    loop {
+        let (mut offset, mut size) = (0usize, 0usize);
+        // SAFETY: the function is loaded, and the driver writes the two numbers.
+        let status = unsafe {
+            sys::cuFuncGetParamInfo(function, sizes.len(), &raw mut offset, &raw mut size)
+        };
+        match status {
+            sys::CUresult::CUDA_SUCCESS => sizes.push(size),
+            // There is no such parameter: those before it are all.
+            sys::CUresult::CUDA_ERROR_INVALID_VALUE => return Ok(sizes),
+            status => {
+                check("cuFuncGetParamInfo", status)?;
+            }
+        }
+    }
 }
 
 /// Where the machine code of `text` is kept.

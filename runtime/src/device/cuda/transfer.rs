@@ -193,7 +193,7 @@ impl Reader {
         };
         match into.len() {
             0 => Ok(()),
-            ..=SMALL => buffer.read_small(place, into, compute),
+            1..=SMALL => buffer.read_small(place, into, compute),
             _ => buffer.read_large(place.region + place.offset, into, compute),
         }
     }

@@ -1,0 +1,122 @@
+//! `--device`, and packages in the place of graph files.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{assert_same, checkpoint, folder, micro, mm1c, run, train, train_command};
+
+fn command(name: &str, model: &Path) -> Command {
+    let mut command = mm1c();
+    command.arg(name).arg(model);
+    command
+}
+
+/// The micro model's package in `folder`.
+fn package(folder: &Path, more: &[&str]) -> PathBuf {
+    let path = folder.join("micro.mm1pkg");
+    let mut compile = command("compile", &micro());
+    compile.args(["--backend", "cranelift"]).args(more);
+    run(compile.arg("-o").arg(&path)).ok();
+    path
+}
+
+/// Machines that run these tests may have a card; without one the driver, or the card, is missing.
+#[test]
+fn a_missing_device_is_said_before_anything_is_written() {
+    let folder = folder();
+    let directory = folder.path().join("run");
+    let missing = match cfg!(feature = "cuda") {
+        true => ["error: MM1C051", "cuda"],
+        false => ["error: MM1C0517", "--features cuda"],
+    };
+    let mut train = command("train", &micro());
+    train.arg("--run-dir").arg(&directory);
+    let ran = run(train.args(["--device", "cuda:4096"])).refused(&missing);
+    assert!(!directory.exists(), "{}", ran.stderr);
+    for name in ["bench", "bisect"] {
+        let mut other = command(name, &micro());
+        run(other.args(["--device", "cuda:4096"])).refused(&missing);
+    }
+    let mut train = command("train", &micro());
+    run(train.args(["--device", "gpu"])).refused(&["`gpu` is no device", "cuda:N"]);
+}
+
+#[test]
+fn an_unknown_target_lists_the_known() {
+    let compile = |target| run(command("compile", &micro()).args(["--target", target]));
+    compile("cuda:sm_70").refused(&["MM1C0402", "`cuda:sm_90a`", "`cpu:x86-64-v3`"]);
+}
+
+#[test]
+fn a_package_is_all_that_training_needs() {
+    let folder = folder();
+    let (from_file, from_package) = (folder.path().join("file"), folder.path().join("package"));
+    train(&from_file, &["train.steps=3"]).ok();
+    let away = folder.path().join("away");
+    std::fs::create_dir(&away).expect("writable");
+    let path = package(&away, &[]);
+    let named = |name: &str, model: &Path| {
+        let mut command = command(name, model);
+        command.current_dir(&away).args(["--threads", "2"]);
+        command
+    };
+    let mut train = named("train", &path);
+    train.arg("--run-dir").arg(&from_package);
+    run(train.args(["--set", "train.steps=3"])).ok();
+    assert_same(&checkpoint(&from_file, 3), &checkpoint(&from_package, 3));
+
+    let in_run = |name: &str| {
+        let mut command = named(name, &path);
+        command.arg("--run-dir").arg(&from_package);
+        command
+    };
+    run(in_run("eval").args(["--json", "--examples", "2"]))
+        .ok()
+        .prints("loss");
+    run(in_run("generate").args(["--prompt", "There", "--tokens", "2"])).ok();
+    run(named("bench", &path).args(["--steps", "1", "--peak-gflops", "1", "--peak-gbs", "1"]))
+        .ok()
+        .prints("accumulate");
+    run(named("run", &path).arg("--list")).ok();
+
+    let refused = |more: &[&str], words: &[&str]| {
+        run(named("train", &path).args(more)).refused(words);
+    };
+    refused(
+        &["--set", "decoder.depth=3"],
+        &["compiled with other values", "decoder.depth"],
+    );
+    refused(&["--backend", "cranelift"], &["compiled already"]);
+    refused(&["--set", "train.stepz=3"], &["train.steps"]);
+}
+
+#[test]
+fn bisect_runs_a_package_made_for_it() {
+    let folder = folder();
+    let sets = [
+        "--set",
+        "train.global_batch_sequences=1",
+        "--set",
+        "train.micro_batch_sequences=1",
+    ];
+    let whole = package(folder.path(), &sets);
+    run(command("bisect", &whole).args(["--threads", "2"])).refused(&["--for-bisect"]);
+    let path = package(folder.path(), &[&sets[..], &["--for-bisect"]].concat());
+    run(command("bisect", &path).args(["--threads", "2"]))
+        .ok()
+        .prints("tensors are right");
+}
+
+#[test]
+fn a_package_resumes_what_its_file_began() {
+    let folder = folder();
+    let parts = folder.path().join("parts");
+    let sets = ["train.steps=2", "train.warmup_steps=0"];
+    run(&mut train_command(&micro(), &parts, &sets)).ok();
+    let path = package(folder.path(), &[]);
+    let mut resume = command("train", &path);
+    resume.arg("--run-dir").arg(&parts).args(["--threads", "2"]);
+    resume.args(["--set", "train.steps=4", "--set", "train.warmup_steps=0"]);
+    run(&mut resume).ok().says(&["going on after step 2"]);
+    assert!(checkpoint(&parts, 4).exists());
+}
