@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod compare;
+pub mod emulator;
 pub mod fixture;
 pub mod golden;
 pub mod programs;

@@ -9,6 +9,8 @@ use mm1_compiler::target::{CpuTarget, Target};
 use mm1_dsl::model::Model;
 use mm1_package::Package;
 use mm1_runtime::data::Batch;
+use mm1_runtime::device::Device;
+use mm1_runtime::device::cpu::CpuDevice;
 use mm1_runtime::executor::Executor;
 use mm1_runtime::train::write_batch;
 
@@ -46,7 +48,16 @@ pub fn package(model: &Model, purpose: Purpose<'_>, backend: Backend) -> Package
 /// # Panics
 /// If the package is refused, or the parameters are not those of the fixture.
 pub fn executor(package: Package, fixture: &Fixture, threads: usize) -> Executor {
-    let mut executor = Executor::new(Arc::new(package), threads).expect("the package is sound");
+    executor_on(Box::new(CpuDevice::new(threads)), package, fixture)
+}
+
+/// As [`executor`], on a device.
+///
+/// # Panics
+/// As [`executor`].
+pub fn executor_on(device: Box<dyn Device>, package: Package, fixture: &Fixture) -> Executor {
+    let executor = Executor::with_device(Arc::new(package), device);
+    let mut executor = executor.unwrap_or_else(|error| panic!("{error}"));
     for (name, tensor) in fixture.under("weights") {
         let values: Vec<f32> = tensor.data.iter().map(|x| *x as f32).collect();
         executor

@@ -8,10 +8,39 @@ use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::Options;
 use mm1_compiler::interpret::{Check, Tensor, replay};
 use mm1_compiler::target::{CpuTarget, Target};
+use mm1_runtime::executor::Executor;
 use mm1_tests::case::{Case, MODELS};
 use mm1_tests::programs::{executor, run};
 
 use crate::per_backend;
+
+/// The kernels that a card would run, on the emulator.
+#[cfg(feature = "mlir")]
+#[test]
+fn every_kernel_of_a_card_agrees() {
+    use mm1_compiler::target::GPU_TARGETS;
+    use mm1_tests::emulator::Emulator;
+    use mm1_tests::programs::executor_on;
+    let plain = GPU_TARGETS
+        .into_iter()
+        .find(|target| !target.wgmma)
+        .unwrap();
+    let mut wrong = Vec::new();
+    for name in MODELS {
+        let case = Case::load(name, &[]);
+        let options = Options {
+            target: Target::Gpu(plain),
+            backend: Backend::Mlir,
+            verify: true,
+        };
+        let probe = Probe::new(&case.model, &case.parameters(), &options).unwrap();
+        let device = Box::new(Emulator::new(mm1_ptx::Options::default()));
+        let executor = executor_on(device, probe.package.clone(), &case.fixture);
+        let values = outputs(&case, &probe, executor);
+        wrong.extend(faults(&case, "f32", &probe, &values));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
 
 per_backend! {
     every_kernel_agrees => every_kernel_agrees,
@@ -27,20 +56,25 @@ fn recorded(case: &Case, backend: Backend) -> (Probe, BTreeMap<String, Vec<f32>>
     };
     let probe = Probe::new(&case.model, &case.parameters(), &options)
         .unwrap_or_else(|error| panic!("{}: {error}", case.name));
-    let mut executor = executor(probe.package.clone(), &case.fixture, 1);
+    let executor = executor(probe.package.clone(), &case.fixture, 1);
+    let values = outputs(case, &probe, executor);
+    (probe, values)
+}
+
+/// All outputs of a probe after it ran on the fixture's batch.
+fn outputs(case: &Case, probe: &Probe, mut executor: Executor) -> BTreeMap<String, Vec<f32>> {
     let batch = case.fixture.batch("");
     let z_weight = case.model.train.z_loss;
     run(&mut executor, "run", &batch, batch.weight_sum(), z_weight);
     let outputs = probe.graph.outputs.iter();
-    let values = outputs
+    outputs
         .map(|output| {
             (
                 output.name.clone(),
                 executor.read_f32(&output.name).unwrap(),
             )
         })
-        .collect();
-    (probe, values)
+        .collect()
 }
 
 /// Inputs as the kernels read them: f32.
@@ -66,23 +100,35 @@ fn every_kernel_agrees(backend: Backend) {
     {
         let case = Case::load(name, &[&format!("train.precision=\"{precision}\"")]);
         let (probe, values) = recorded(&case, backend);
-        let checks = checks(&case, &probe, &values);
-        assert!(checks.len() > 100, "{name}: {} values", checks.len());
-        let shares = checks.iter().map(|it| it.error / it.tolerance);
-        let worst = shares.fold(0.0, f64::max);
-        println!(
-            "{name}, {precision}: {worst:.2} of the tolerance in {} values",
-            checks.len()
-        );
-        let found = checks.iter().filter(|it| !it.passes());
-        wrong.extend(found.map(|it| {
-            format!(
-                "{name}, {precision}: {it:?} {:?}",
-                probe.calls.get(&it.name)
-            )
-        }));
+        wrong.extend(faults(&case, precision, &probe, &values));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Values that are not within their tolerance.
+fn faults(
+    case: &Case,
+    precision: &str,
+    probe: &Probe,
+    values: &BTreeMap<String, Vec<f32>>,
+) -> Vec<String> {
+    let name = &case.name;
+    let checks = checks(case, probe, values);
+    assert!(checks.len() > 100, "{name}: {} values", checks.len());
+    let shares = checks.iter().map(|it| it.error / it.tolerance);
+    let worst = shares.fold(0.0, f64::max);
+    println!(
+        "{name}, {precision}: {worst:.2} of the tolerance in {} values",
+        checks.len()
+    );
+    let found = checks.iter().filter(|it| !it.passes());
+    let found = found.map(|it| {
+        format!(
+            "{name}, {precision}: {it:?} {:?}",
+            probe.calls.get(&it.name)
+        )
+    });
+    found.collect()
 }
 
 fn the_first_wrong_call_is_named(backend: Backend) {

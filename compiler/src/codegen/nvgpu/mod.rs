@@ -50,7 +50,8 @@ pub fn schedule(kernel: &Kernel, target: &GpuTarget) -> Result<Schedule, String>
 
 /// The schedule that runs on any card: a team of threads per tile.
 fn by_teams(kernel: &Kernel) -> Result<Schedule, String> {
-    let lowered = lower::lower(kernel, &Machine::with_teams())?;
+    let mut lowered = lower::lower(kernel, &Machine::with_teams())?;
+    lowered.function.name = format!("k{}", kernel.hash());
     let scratch = lowered.function.scratch_bytes;
     let teams = match scratch {
         0 => TEAMS,
