@@ -101,6 +101,7 @@ impl Block<'_> {
         }
         let leader = self.leader(text);
         text.when(&leader, |text| copies(self, text))?;
+        text.effect("bar.warp.sync 0xffffffff;", "", &[]);
         for (operand, to, lines, first) in &operands {
             if let Source::Computed { vector } = operand.source {
                 self.compute(
