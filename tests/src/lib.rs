@@ -2,6 +2,8 @@
 
 pub mod case;
 pub mod compare;
+pub mod differences;
 pub mod fixture;
 pub mod golden;
 pub mod programs;
+pub mod random;
