@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod checkpoint;
+pub mod codes;
 pub mod data;
 pub mod device;
 pub mod engine;
