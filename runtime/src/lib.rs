@@ -11,6 +11,7 @@ pub mod data;
 pub mod device;
 pub mod engine;
 pub mod evaluate;
+pub mod events;
 pub mod executor;
 pub mod generate;
 pub mod init;

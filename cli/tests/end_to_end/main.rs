@@ -4,6 +4,7 @@
 mod commands;
 mod data_faults;
 mod determinism;
+mod directory;
 mod divergence;
 mod interruption;
 mod pictures;
