@@ -482,4 +482,4 @@ fn prepare(
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]
-mod tests;
+pub(crate) mod tests;

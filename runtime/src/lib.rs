@@ -14,6 +14,8 @@ pub mod evaluate;
 pub mod events;
 pub mod executor;
 pub mod generate;
+#[cfg(test)]
+mod hostile;
 pub mod init;
 pub mod metrics;
 pub mod philox;
