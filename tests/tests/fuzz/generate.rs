@@ -448,9 +448,9 @@ impl Generator {
         let (x, magnitude) = self.pick();
         let mut dims = self.dims(x);
         let pinned = dims.first().is_some_and(|dim| dim.fixed().is_none());
-        for axis in 0..dims.len() {
-            if dims[axis] == Dim::Fixed(1) && self.random.one_in(2) {
-                dims[axis] = self.fixed(1, 3);
+        for dim in &mut dims {
+            if *dim == Dim::Fixed(1) && self.random.one_in(2) {
+                *dim = self.fixed(1, 3);
             }
         }
         if !pinned && dims.len() < 4 && self.random.one_in(2) {
