@@ -11,6 +11,7 @@ use mm1_compiler::codegen::Backend;
 use mm1_compiler::graph::text::{parse, print};
 use mm1_compiler::graph::verify::verify;
 use mm1_compiler::graph::{DType, Graph, InputRole, Op, Unary, Value};
+use mm1_compiler::interpret::Tensor;
 use mm1_compiler::passes::{Options, optimize};
 use mm1_tests::differences::{Point, adjoint, dot};
 use mm1_tests::random::Random;
@@ -181,7 +182,7 @@ fn differentiated(seed: u64, example: &Example) -> Result<Option<Differentiated>
         let data = data
             .map(|_| f64::from((random.unit() - 0.5) as f32))
             .collect();
-        let tensor = mm1_compiler::interpret::Tensor::new(tensor.dims, data)?;
+        let tensor = Tensor::new(tensor.dims, data)?;
         point.inputs.insert(name.clone(), tensor);
         adjoints.push((output.value, input));
         seeds.push((output.value, name));
@@ -298,6 +299,45 @@ fn kernels_mean_what_the_graph_means() {
             .map_err(|error| format!("{error}\n{}", print(&graph)))
     });
     assert!(done > 0);
+}
+
+/// One query, whose axis appears in no address: found by seed 208.
+#[test]
+fn a_single_query_has_gradients() {
+    for (queries, keys, flags) in [
+        (1, 3, ""),
+        (1, 2, ", causal"),
+        (1, 1, ""),
+        (3, 1, ", causal"),
+    ] {
+        let (q, k) = (
+            format!("f32[2, {queries}, 2, 4]"),
+            format!("f32[2, {keys}, 1, 4]"),
+        );
+        let lse = format!("f32[2, 2, {queries}]");
+        let text = format!(
+            "%q: {q} = input()\n%k: {k} = input()\n%v: {k} = input()\n%dy: {q} = input()\n\
+             %a: {q}, {lse} = attention(%q, %k, %v) {{scale=0.5{flags}}}\n\
+             %d: {q}, {k}, {k} = attention_grad(%dy, %q, %k, %v, %a, %a#1) {{scale=0.5{flags}}}\n\
+             output a = %a\noutput dq = %d\noutput dk = %d#1\noutput dv = %d#2\n"
+        );
+        let graph = parse(&text).unwrap();
+        let mut random = Random::new(9);
+        let mut point = Point::default();
+        for (name, count, rows) in [
+            ("q", 2, queries),
+            ("dy", 2, queries),
+            ("k", 1, keys),
+            ("v", 1, keys),
+        ] {
+            let data = (0..2 * rows * count * 4).map(|_| f64::from(random.unit() as f32));
+            let tensor = Tensor::new([2, rows, count, 4], data.collect()).unwrap();
+            point.inputs.insert(name.to_owned(), tensor);
+        }
+        let wanted = meaning(&graph, &point).unwrap();
+        let found = by_machine(&graph, &point, Backend::Cranelift, 1);
+        assert_eq!(judged(found, &wanted), Ok(true), "{text}");
+    }
 }
 
 /// The comparison sees a kernel that computes another function.
