@@ -12,8 +12,12 @@ use mm1_compiler::compile::Options;
 use mm1_dsl::model::Model;
 use mm1_package::{Package, content_hash};
 
+use crate::stages::Texts;
+
 /// Packages kept; the oldest go first.
 const KEPT: usize = 64;
+/// Endings of the texts beside a package: what a run directory shows of it.
+const TEXTS: [&str; 3] = ["graph.txt", "plan.txt", "summary.txt"];
 
 /// The place of one model's package.
 pub struct Entry {
@@ -46,21 +50,49 @@ impl Entry {
         Package::from_bytes(&std::fs::read(&self.path).ok()?).ok()
     }
 
-    /// Keeps a package; a reader never sees half of it.
-    pub fn store(&self, package: &Package) {
-        let Some(folder) = self.path.parent() else {
-            return;
-        };
-        let written = std::fs::create_dir_all(folder).and_then(|()| {
-            let temporary = self
-                .path
-                .with_extension(format!("{}.tmp", std::process::id()));
-            std::fs::write(&temporary, package.to_bytes())?;
-            std::fs::rename(&temporary, &self.path)
+    /// The texts of the package, if they are kept.
+    pub fn load_texts(&self) -> Option<Texts> {
+        let read = |name| std::fs::read_to_string(self.path.with_extension(name)).ok();
+        let [graph, plan, summary] = TEXTS.map(read);
+        Some(Texts {
+            graph: graph?,
+            plan: plan?,
+            summary: summary?,
+        })
+    }
+
+    /// Keeps a package and its texts; a reader never sees half of a file.
+    pub fn store(&self, package: &Package, texts: &Texts) {
+        let written = self.store_texts(texts).and_then(|()| {
+            // Last: who finds the package finds its texts.
+            self.write(&self.path, &package.to_bytes())
         });
-        if written.is_ok() {
+        if let (Ok(()), Some(folder)) = (written, self.path.parent()) {
             prune(folder);
         }
+    }
+
+    /// Keeps the texts of a package.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    pub fn store_texts(&self, texts: &Texts) -> std::io::Result<()> {
+        let all = [&texts.graph, &texts.plan, &texts.summary];
+        for (name, text) in TEXTS.iter().zip(all) {
+            self.write(&self.path.with_extension(name), text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, content: &[u8]) -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let temporary = self
+            .path
+            .with_extension(format!("{}.tmp", std::process::id()));
+        std::fs::write(&temporary, content)?;
+        std::fs::rename(&temporary, path)
     }
 }
 
@@ -104,7 +136,10 @@ fn prune(folder: &Path) {
     packages.sort();
     let surplus = packages.len().saturating_sub(KEPT);
     for (_, path) in packages.into_iter().take(surplus) {
-        // Another process may have removed it first.
+        // Another process may have removed them first.
+        for name in TEXTS {
+            let _ = std::fs::remove_file(path.with_extension(name));
+        }
         let _ = std::fs::remove_file(path);
     }
 }

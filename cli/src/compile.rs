@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen;
-use mm1_compiler::compile::{CompileError, Options};
+use mm1_compiler::compile::{CompileError, Options, package_of as package_of_planned, plan_model};
 use mm1_compiler::target::{CpuTarget, GPU_TARGETS, Target};
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
@@ -16,6 +16,7 @@ use mm1_runtime::device::Choice;
 use crate::args::{Backend, BackendArgs, ProgramArgs};
 use crate::cache::Entry;
 use crate::failure::Failure;
+use crate::stages::Texts;
 
 /// What a package is compiled for, besides the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,15 +65,61 @@ pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
             .map_err(|error| refused(model, error));
     }
     let entry = Entry::of(model, &options);
-    if let Some(kept) = entry.as_ref().and_then(Entry::load) {
-        return Ok(kept);
+    match entry.as_ref().and_then(Entry::load) {
+        Some(kept) => Ok(kept),
+        None => compile_all(model, &options, entry).map(|(package, _)| package),
     }
-    let package = mm1_compiler::compile::compile(model, Purpose::All, &options)
-        .map_err(|error| refused(model, error))?;
+}
+
+/// Compiles all programs, and keeps the package with its texts.
+fn compile_all(
+    model: &Model,
+    options: &Options,
+    entry: Option<Entry>,
+) -> Result<(Package, Texts), Failure> {
+    let planned =
+        plan_model(model, Purpose::All, options.verify).map_err(|error| refused(model, error))?;
+    let texts = Texts::new(model, &planned);
+    let package = package_of_planned(model, &planned, options)
+        .map_err(|error| refused(model, CompileError::Internal(error)))?;
     if let Some(entry) = entry {
-        entry.store(&package);
+        entry.store(&package, &texts);
     }
-    Ok(package)
+    Ok((package, texts))
+}
+
+/// As [`package_of`], with the texts of the compilation. A kept package comes with its texts; for
+/// one that does not, the model is planned again, which needs no machine code.
+///
+/// # Errors
+/// As [`package_of`].
+pub fn package_and_texts(
+    model: &Model,
+    args: &ProgramArgs,
+) -> Result<(Arc<Package>, Texts), Failure> {
+    let plan = || {
+        let planned = plan_model(model, Purpose::All, cfg!(debug_assertions))
+            .map_err(|error| refused(model, error))?;
+        Ok::<_, Failure>(Texts::new(model, &planned))
+    };
+    if args.package.is_some() {
+        return Ok((package_of(model, args)?, plan()?));
+    }
+    let options = options(&Request::new(&args.backend, args.device))?;
+    let entry = Entry::of(model, &options);
+    let Some(package) = entry.as_ref().and_then(Entry::load) else {
+        let (package, texts) = compile_all(model, &options, entry)?;
+        return Ok((Arc::new(package), texts));
+    };
+    if let Some(texts) = entry.as_ref().and_then(Entry::load_texts) {
+        return Ok((Arc::new(package), texts));
+    }
+    let texts = plan()?;
+    if let Some(entry) = &entry {
+        // A cache that cannot be written is no error.
+        let _ = entry.store_texts(&texts);
+    }
+    Ok((Arc::new(package), texts))
 }
 
 /// Target and code generator that a request means.

@@ -34,6 +34,7 @@ mod tensors;
 mod trained;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 
@@ -41,7 +42,8 @@ use args::{Cli, Command};
 use failure::Failure;
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().command) {
+    let begun = Instant::now();
+    match run(&Cli::parse().command, begun) {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("{failure}");
@@ -50,14 +52,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<ExitCode, Failure> {
+fn run(command: &Command, begun: Instant) -> Result<ExitCode, Failure> {
     match command {
         Command::Check(args) => commands::inspect::check(args)?,
         Command::Resolve(args) => commands::inspect::resolve(args)?,
         Command::Diff(args) => return commands::diff::run(args),
         Command::Summary(args) => commands::summary::run(args)?,
         Command::Compile(args) => commands::compile::run(args)?,
-        Command::Train(args) => commands::train::run(args)?,
+        Command::Train(args) => commands::train::run(args, begun)?,
         Command::Eval(args) => commands::eval::run(args)?,
         Command::Generate(args) => commands::generate::run(args)?,
         Command::Run(args) => commands::run::run(args)?,

@@ -8,9 +8,11 @@ use mm1_compiler::compile::{
     Options, Planned, Scheduled, distinct_kernels, plan_model, schedule_kernels,
 };
 use mm1_compiler::fuse::{self, Home};
+use mm1_compiler::summary::Summary;
 use mm1_compiler::{graph, loops};
 use mm1_dsl::model::Model;
 
+use crate::commands::summary;
 use crate::compile::{Request, options, refused};
 use crate::failure::Failure;
 
@@ -63,6 +65,28 @@ pub fn stage(model: &Model, name: &str, request: &Request) -> Result<String, Fai
     };
     let planned = plan_model(model, Purpose::All, true).map_err(|error| refused(model, error))?;
     print(&planned, &options(request)?)
+}
+
+/// What a run directory shows of a compilation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// Graphs of all programs after the passes, long constants as hashes.
+    pub graph: String,
+    /// Memory plans.
+    pub plan: String,
+    /// Parameters, FLOPs and memory per component.
+    pub summary: String,
+}
+
+impl Texts {
+    /// Those of a planned model.
+    pub fn new(model: &Model, planned: &Planned) -> Self {
+        Self {
+            graph: by_program(planned, |it| graph::text::display(&it.source.graph)),
+            plan: by_program(planned, plan),
+            summary: summary::text(&Summary::of(model, planned)),
+        }
+    }
 }
 
 fn by_program(

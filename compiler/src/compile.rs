@@ -16,7 +16,7 @@ use mm1_package::{
 use crate::build::{self, ProgramGraph, Programs, Purpose};
 use crate::codegen::{self, Backend};
 use crate::fuse::{self, Fused, Home};
-use crate::graph::{InputRole, Op};
+use crate::graph::{Graph, InputRole, Op};
 use crate::kernel::{AxisId, AxisSize, Kernel};
 use crate::loops::Function;
 use crate::lower::{self, Machine};
@@ -139,13 +139,43 @@ pub fn compile(
 }
 
 /// Machine code and memory of planned programs.
-pub(crate) fn package_of(
-    model: &Model,
-    planned: &Planned,
-    options: &Options,
-) -> Result<Package, String> {
+///
+/// # Errors
+/// A kernel that has no schedule for the target, or a failure of the code generator.
+pub fn package_of(model: &Model, planned: &Planned, options: &Options) -> Result<Package, String> {
     let kernels = compile_kernels(planned, options)?;
-    Assembly::new(model, options, planned).assemble(kernels)
+    Assembly::new(facts(model, planned), options, planned).assemble(kernels)
+}
+
+/// Compiles a graph that belongs to no model, as the program `run`: its inputs are data or state.
+/// The passes are the caller's.
+///
+/// # Errors
+/// What no kernel covers, a parameter (its memory is a model's), or a failure of the compiler.
+pub fn compile_graph(graph: Graph, options: &Options) -> Result<Package, String> {
+    let fused = fuse::fuse(&graph)?;
+    let plan = plan::plan(&fused);
+    let source = ProgramGraph {
+        name: "run".to_owned(),
+        graph,
+        bindings: BTreeMap::new(),
+    };
+    let planned = Planned {
+        programs: vec![PlannedProgram {
+            source,
+            fused,
+            plan,
+        }],
+        built: BuiltFacts {
+            layout: build::Layout::default(),
+            decode: build::DecodeShape {
+                sequences: 0,
+                prefill: 0,
+            },
+        },
+    };
+    let kernels = compile_kernels(&planned, options)?;
+    Assembly::new(ModelFacts::default(), options, &planned).assemble(kernels)
 }
 
 /// A kernel with the schedule that a machine gives it.
@@ -359,7 +389,7 @@ struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    fn new(model: &Model, options: &Options, planned: &'a Planned) -> Self {
+    fn new(model: ModelFacts, options: &Options, planned: &'a Planned) -> Self {
         let regions = [
             "parameters",
             "gradients",
@@ -381,7 +411,7 @@ impl<'a> Assembly<'a> {
                 Target::Cpu(target) => options.backend.cpu_features(target),
                 Target::Gpu(_) => Vec::new(),
             },
-            model: facts(model, planned),
+            model,
             extents: Vec::new(),
             regions: regions
                 .map(|name| Region {

@@ -155,7 +155,9 @@ pub fn reference() -> String {
 
 /// The reference page of all diagnostic codes, in Markdown.
 pub fn code_reference() -> String {
-    let mut text = String::from("# Diagnostic codes\n");
+    let mut text = String::from(
+        "# Diagnostic codes\n\nThose of the graph files. Running has its own: [run-codes.md](run-codes.md).\n",
+    );
     for entry in crate::codes::CODES {
         let _ = write!(
             text,

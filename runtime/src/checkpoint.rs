@@ -15,7 +15,8 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use mm1_package::{Role, Tensor};
+use mm1_package::{Package, Role, Tensor};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use files::{FileError, Writer};
@@ -41,6 +42,39 @@ pub struct Snapshot {
     pub data: Value,
     /// The resolved graph file of the run.
     pub resolved: String,
+    /// What made the code that the run used.
+    pub code: Code,
+}
+
+/// What made machine code: the last digits of a run depend on it. Empty where a checkpoint does
+/// not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// Code generator.
+    pub backend: String,
+    /// Named target.
+    pub target: String,
+}
+
+impl Code {
+    /// That of a package.
+    pub fn of(package: &Package) -> Self {
+        Self {
+            backend: package.backend.clone(),
+            target: package.target.clone(),
+        }
+    }
+
+    /// Whether both are known and differ.
+    pub fn differs(&self, other: &Self) -> bool {
+        self != other && *self != Self::default() && *other != Self::default()
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {}", self.backend, self.target)
+    }
 }
 
 /// Why a checkpoint cannot be written or read.
@@ -357,6 +391,7 @@ fn snapshot(path: &Path, manifest: Manifest) -> Result<Snapshot, CheckpointError
         counters: manifest.counters,
         data: manifest.data,
         resolved,
+        code: manifest.code,
     })
 }
 
@@ -523,6 +558,7 @@ fn write_all(
         counters: snapshot.counters.clone(),
         data: snapshot.data.clone(),
         resolved,
+        code: snapshot.code.clone(),
         files: entries,
     };
     let text =

@@ -387,4 +387,4 @@ fn check_element<T>(tensor: &Tensor) -> Result<usize, ExecutorError> {
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]
-mod tests;
+pub(crate) mod tests;

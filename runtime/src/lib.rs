@@ -6,12 +6,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod checkpoint;
+pub mod codes;
 pub mod data;
 pub mod device;
 pub mod engine;
 pub mod evaluate;
+pub mod events;
 pub mod executor;
 pub mod generate;
+#[cfg(test)]
+mod hostile;
 pub mod init;
 pub mod metrics;
 pub mod philox;

@@ -2,7 +2,9 @@
 
 pub mod case;
 pub mod compare;
+pub mod differences;
 pub mod emulator;
 pub mod fixture;
 pub mod golden;
 pub mod programs;
+pub mod random;

@@ -18,7 +18,7 @@ pub(crate) fn print_table(head: &[String], rows: &[Vec<String>]) {
 }
 
 /// The first column to the left, the others to the right.
-fn columns(head: &[String], rows: &[Vec<String>]) -> String {
+pub(crate) fn columns(head: &[String], rows: &[Vec<String>]) -> String {
     let lines = || std::iter::once(head).chain(rows.iter().map(Vec::as_slice));
     let width = |column: usize| {
         let cells = lines().filter_map(|row| row.get(column));

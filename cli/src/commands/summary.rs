@@ -1,11 +1,13 @@
 //! `mm1c summary`: parameters, FLOPs, memory and kernels of a model, without compiling it.
 
+use std::fmt::Write as _;
+
 use mm1_compiler::build::Purpose;
 use mm1_compiler::compile::plan_model;
 use mm1_compiler::summary::{Component, Costs, Summary};
 use mm1_dsl::model::Model;
 
-use super::print_table;
+use super::columns;
 use crate::args::SummaryArgs;
 use crate::compile::{load_model, refused};
 use crate::failure::Failure;
@@ -20,7 +22,7 @@ pub fn run(args: &SummaryArgs) -> Result<(), Failure> {
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        print(&summary);
+        out!("{}", text(&summary));
     }
     Ok(())
 }
@@ -35,9 +37,12 @@ pub fn of(model: &Model) -> Result<Summary, Failure> {
     Ok(Summary::of(model, &planned))
 }
 
-fn print(summary: &Summary) {
+/// The costs for a person.
+pub fn text(summary: &Summary) -> String {
+    let mut text = String::new();
     let batch = &summary.batch;
-    outln!(
+    let _ = writeln!(
+        text,
         "{}: {} sequences of {} tokens and at most {} images of {} tokens in a micro-batch, {} in a step",
         summary.model,
         batch.sequences,
@@ -60,22 +65,24 @@ fn print(summary: &Summary) {
         add_rows(component, "", &mut rows);
     }
     rows.push(cells("total".to_owned(), &summary.total));
-    outln!();
-    print_table(&head.map(String::from), &rows);
-    outln!();
-    outln!(
+    text.push('\n');
+    text += &columns(&head.map(String::from), &rows);
+    text.push('\n');
+    let _ = writeln!(
+        text,
         "decoder without embedding: {} parameters",
         grouped(summary.decoder_without_embedding)
     );
     let flops = &summary.flops;
-    outln!(
+    let _ = writeln!(
+        text,
         "training: {} GFLOP per step, {:.3} per sequence, {:.3} MFLOP per token; kernels do {}",
         giga(flops.training_step),
         flops.training_per_sequence / 1e9,
         flops.training_per_token / 1e6,
         giga(flops.executed * batch.micro_batches)
     );
-    outln!();
+    text.push('\n');
     let memory = &summary.memory;
     let rows = [
         ("parameters", memory.parameters),
@@ -90,8 +97,8 @@ fn print(summary: &Summary) {
         ("largest live set", memory.largest_live),
     ]
     .map(|(name, bytes)| vec![name.to_owned(), mib(bytes)]);
-    print_table(&["memory", "MiB"].map(String::from), &rows);
-    outln!();
+    text += &columns(&["memory", "MiB"].map(String::from), &rows);
+    text.push('\n');
     let head = ["program", "calls", "kernels", "GFLOP", "arena", "live"];
     let rows: Vec<Vec<String>> = summary
         .programs
@@ -107,13 +114,15 @@ fn print(summary: &Summary) {
             ]
         })
         .collect();
-    print_table(&head.map(String::from), &rows);
-    outln!();
-    outln!(
+    text += &columns(&head.map(String::from), &rows);
+    text.push('\n');
+    let _ = writeln!(
+        text,
         "{} distinct kernels in {} calls",
         summary.kernels.len(),
         summary.kernels.iter().map(|it| it.calls).sum::<u64>()
     );
+    text
 }
 
 /// A part and, indented, its parts.

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use mm1_dsl::model::Model;
 use mm1_package::Package;
-use mm1_runtime::checkpoint::{self, Snapshot, Store};
-use mm1_runtime::data::{DataConfig, Pipeline};
+use mm1_runtime::checkpoint::{self, Code, Snapshot, Store};
+use mm1_runtime::data::{DataConfig, Evaluation, Pipeline};
 use mm1_runtime::engine::RunError;
 use mm1_runtime::evaluate;
+use mm1_runtime::events::{Event, Log};
 use mm1_runtime::executor::Executor;
 use mm1_runtime::metrics::Metrics;
 use mm1_runtime::rundir::{Resume, RunDir, Verdict, compare, describe};
@@ -19,17 +21,17 @@ use mm1_runtime::train::{Ending, Run, State, split_threads, train};
 
 use super::print_table;
 use crate::args::TrainArgs;
-use crate::compile::{package_of, threads};
+use crate::compile::{package_and_texts, threads};
 use crate::convert::{batch_shape, data_config, train_config};
 use crate::failure::Failure;
 use crate::trained::{TOKENIZER, default_run_dir, load_initial_weights, tokenizer};
 use crate::{device, given};
 
-/// Trains, and prints the held-out results.
+/// Trains, and prints the held-out results; `begun` is when the process began.
 ///
 /// # Errors
 /// Everything that can be wrong with a model, its data, its run directory or the run itself.
-pub fn run(args: &TrainArgs) -> Result<(), Failure> {
+pub fn run(args: &TrainArgs, begun: Instant) -> Result<(), Failure> {
     let (model, program) = given::open(&args.model.model, &args.model.sets, &args.program)?;
     let (kernels, loaders) = split_threads(threads(program.threads), program.device);
     // Before anything is compiled or written.
@@ -41,7 +43,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let store = directory.checkpoints(model.train.keep_checkpoints as usize);
     let origin = Origin::choose(&args.resume, &directory, &store, &model)?;
     let tokenizer = tokenizer(&model, &data, directory.path())?;
-    let package = package_of(&model, &program)?;
+    let (package, texts) = package_and_texts(&model, &program)?;
     config.load_ahead = loaders > 0;
     config.peak_flops = args.peak_gflops.map(|gflops| gflops * 1e9);
     let pipeline = open_pipeline(&data, &package, &tokenizer)?;
@@ -51,13 +53,28 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         eprintln!("skipped: {fault}");
     }
     let mut executor = Executor::with_device(Arc::clone(&package), device)?;
-    let state = begin(&model, origin, &store, &mut executor, &pipeline)?;
+    let Beginning { state, events } = begin(&model, origin, &store, &mut executor, &pipeline)?;
     // Only now, when nothing is left that could refuse the run.
     let kept_tokenizer = directory.path().join(TOKENIZER);
     directory.write(&kept_tokenizer, tokenizer.json().as_bytes())?;
     directory.write(&directory.resolved(), model.resolved.as_bytes())?;
     let environment = environment(&executor, kernels, loaders);
     directory.write(&directory.environment(), environment.as_bytes())?;
+    directory.write(&directory.graph(), texts.graph.as_bytes())?;
+    directory.write(&directory.plan(), texts.plan.as_bytes())?;
+    directory.write(&directory.summary(), texts.summary.as_bytes())?;
+    let mut log = Log::open(&directory.log())?;
+    log.push(&Event::Start {
+        model: model.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        code: Code::of(&package),
+        kernel_threads: kernels,
+        loader_threads: loaders,
+        steps: config.steps,
+    })?;
+    for event in events.into_iter().chain(bad_samples(&pipeline, &held_out)) {
+        log.push(&event)?;
+    }
     let mut save = |executor: &Executor, state: &State| save(&store, &model, executor, state);
     let stop = Stop::listen()?;
     let run = Run {
@@ -65,6 +82,8 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         pipeline,
         evaluations: &held_out,
         metrics: Metrics::open(&directory.metrics(), state.step)?,
+        log,
+        begun,
         directory: directory.path().to_path_buf(),
         save: &mut save,
         stop: &|| stop.asked(),
@@ -81,6 +100,19 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Samples that were found to be unusable before the first step.
+fn bad_samples(pipeline: &Pipeline, held_out: &[Evaluation]) -> Vec<Event> {
+    let lost = pipeline.lost();
+    let faults = lost.iter().flat_map(|(_, _, faults)| faults);
+    faults
+        .chain(held_out.iter().flat_map(|it| &it.faults))
+        .map(|fault| Event::BadSample {
+            step: 0,
+            fault: fault.to_string(),
+        })
+        .collect()
 }
 
 /// Opens the sources and says which of their samples cannot be used.
@@ -108,6 +140,12 @@ enum Origin {
     Newest,
     /// At this checkpoint.
     From(PathBuf),
+}
+
+/// Where the loop begins, and what the log says of it.
+struct Beginning {
+    state: State,
+    events: Vec<Event>,
 }
 
 impl Origin {
@@ -158,7 +196,7 @@ fn begin(
     store: &Store,
     executor: &mut Executor,
     pipeline: &Pipeline,
-) -> Result<State, Failure> {
+) -> Result<Beginning, Failure> {
     let mut warn = |text: &str| eprintln!("warning: {text}");
     let snapshot = match origin {
         Origin::Start => None,
@@ -168,12 +206,30 @@ fn begin(
     let Some(snapshot) = snapshot else {
         mm1_runtime::init::initialize(executor, model.train.seed)?;
         load_initial_weights(model, executor)?;
-        return Ok(State::start(pipeline));
+        return Ok(Beginning {
+            state: State::start(pipeline),
+            events: Vec::new(),
+        });
     };
     let state = state_of(&snapshot)?;
     pipeline.check(&state.cursor)?;
     eprintln!("going on after step {}", state.step);
-    Ok(state)
+    let changes = compare(&snapshot.resolved, &model.resolved).into_iter();
+    let mut events = vec![Event::Resume {
+        step: state.step,
+        changed: changes
+            .map(|change| (change.key, [change.before, change.after]))
+            .collect(),
+    }];
+    let (before, after) = (snapshot.code, Code::of(executor.package()));
+    if before.differs(&after) {
+        warn(&format!(
+            "the checkpoint is from code of {before}, this run has code of {after}: \
+             last digits may differ from a run that was not interrupted"
+        ));
+        events.push(Event::CodeChanged { before, after });
+    }
+    Ok(Beginning { state, events })
 }
 
 /// The loop's state as a checkpoint keeps it.
@@ -201,6 +257,7 @@ fn save(store: &Store, model: &Model, executor: &Executor, state: &State) -> Res
         counters,
         data,
         resolved: model.resolved.clone(),
+        code: Code::of(executor.package()),
     };
     store
         .save(executor, &snapshot)
@@ -264,6 +321,7 @@ mod tests {
             counters,
             data,
             resolved: String::new(),
+            code: Code::default(),
         };
         assert_eq!(state_of(&snapshot), Ok(state));
         let other = Snapshot {

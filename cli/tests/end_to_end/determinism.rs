@@ -83,10 +83,16 @@ fn a_kept_package_changes_nothing() {
     };
     // Its inode tells whether it was written again.
     let kept = || -> (PathBuf, u64) {
-        let mut entries = fs::read_dir(&cache).expect("a cache");
-        let entry = entries.next().expect("a package").expect("an entry");
-        assert!(entries.next().is_none(), "one package");
-        (entry.path(), entry.metadata().expect("a file").ino())
+        let entries = fs::read_dir(&cache).expect("a cache");
+        let entries = entries.map(|entry| entry.expect("an entry"));
+        let mut packages = entries.filter(|it| {
+            it.path()
+                .extension()
+                .is_some_and(|ending| ending == "mm1pkg")
+        });
+        let package = packages.next().expect("a package");
+        assert!(packages.next().is_none(), "one package");
+        (package.path(), package.metadata().expect("a file").ino())
     };
     let without = train("a", None);
     assert!(!cache.exists());

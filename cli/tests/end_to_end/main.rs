@@ -5,6 +5,7 @@ mod commands;
 mod data_faults;
 mod determinism;
 mod devices;
+mod directory;
 mod divergence;
 mod interruption;
 mod pictures;

@@ -45,7 +45,24 @@ pub(super) fn derive(
             let dx = adjoints.graph.add(name, Op::Transpose(inverse), &[dy]);
             adjoints.add(x, dx);
         }
-        Op::Slice { axis, start } => adjoints.add_part(x, axis, start, dy),
+        Op::Slice { axis, start } => {
+            let (whole, part) = (adjoints.graph.ty(x), adjoints.graph.ty(id.into()));
+            if whole.dims == part.dims {
+                adjoints.add(x, dy);
+            } else if whole.dims[axis]
+                .fixed()
+                .and(part.dims[axis].fixed())
+                .is_none()
+            {
+                // Its adjoint would have zeros beside a run-time size, which nothing joins.
+                return Err(format!(
+                    "`{}`, a part of a run-time size, has no derivative",
+                    adjoints.graph.node(id).name
+                ));
+            } else {
+                adjoints.add_part(x, axis, start, dy);
+            }
+        }
         Op::Concat { axis } => {
             let mut start = 0;
             for (index, part) in operands.iter().enumerate() {
@@ -82,7 +99,7 @@ pub(super) fn derive(
             let dx = adjoints.graph.add(name, Op::GatherRows, &[dy, operands[1]]);
             adjoints.add(x, dx);
         }
-        Op::Unary(function) => unary(adjoints, id, function, x, dy),
+        Op::Unary(function) => unary(adjoints, id, function, x, dy)?,
         Op::Binary(function) => binary(adjoints, id, function, &operands, dy),
         Op::Cast => {
             let dx = like(adjoints, id, "", Op::Cast, x, &[dy]);
@@ -110,6 +127,12 @@ pub(super) fn derive(
         } => matmul(adjoints, id, (transpose_a, transpose_b), &operands, dy),
         Op::Norm { kind, .. } => norm(adjoints, id, kind, &operands, dy),
         Op::Rotary { inverse } => {
+            if adjoints.wants(operands[1]) {
+                return Err(format!(
+                    "`{}` has no derivative in its table of angles",
+                    adjoints.graph.node(id).name
+                ));
+            }
             let name = adjoints.name(id, "");
             let dx = adjoints.graph.add(
                 name,
@@ -241,7 +264,13 @@ fn reduce_to(
     like(adjoints, id, suffix, Op::Reshape, target, &[sum])
 }
 
-fn unary(adjoints: &mut Adjoints<'_>, id: NodeId, function: Unary, x: Value, dy: Value) {
+fn unary(
+    adjoints: &mut Adjoints<'_>,
+    id: NodeId,
+    function: Unary,
+    x: Value,
+    dy: Value,
+) -> Result<(), String> {
     let y = Value::from(id);
     let name = adjoints.name(id, "");
     let graph = &mut *adjoints.graph;
@@ -252,7 +281,14 @@ fn unary(adjoints: &mut Adjoints<'_>, id: NodeId, function: Unary, x: Value, dy:
         Unary::Neg => adjoints.graph.add(name, Op::Unary(Unary::Neg), &[dy]),
         Unary::Log => adjoints.graph.add(name, Op::Binary(Binary::Div), &[dy, x]),
         // A step has derivative 0 almost everywhere.
-        Unary::Step => return,
+        Unary::Step => return Ok(()),
+        // Second derivatives of activations are never asked for.
+        Unary::GeluGrad | Unary::GeluTanhGrad | Unary::QuickGeluGrad | Unary::SiluGrad => {
+            return Err(format!(
+                "`{}` has no derivative",
+                adjoints.graph.node(id).name
+            ));
+        }
         Unary::Sqrt
         | Unary::Rsqrt
         | Unary::Reciprocal
@@ -264,13 +300,9 @@ fn unary(adjoints: &mut Adjoints<'_>, id: NodeId, function: Unary, x: Value, dy:
         | Unary::Gelu
         | Unary::GeluTanh
         | Unary::QuickGelu
-        | Unary::Silu
-        | Unary::GeluGrad
-        | Unary::GeluTanhGrad
-        | Unary::QuickGeluGrad
-        | Unary::SiluGrad => {
+        | Unary::Silu => {
             let Some(slope) = slope(adjoints, id, function, x, y) else {
-                return;
+                return Ok(());
             };
             let name = adjoints.name(id, "");
             adjoints
@@ -279,9 +311,10 @@ fn unary(adjoints: &mut Adjoints<'_>, id: NodeId, function: Unary, x: Value, dy:
         }
     };
     adjoints.add(x, dx);
+    Ok(())
 }
 
-/// f'(x) as a node.
+/// f'(x) as a node, where it takes more than one of what the graph has already.
 fn slope(
     adjoints: &mut Adjoints<'_>,
     id: NodeId,
@@ -346,8 +379,14 @@ fn slope(
             let bell = step(graph, Op::Unary(Unary::Exp), &[minus]);
             step(graph, mul, &[bell, factor])
         }
-        // Second derivatives of activations are never asked for.
-        _ => return None,
+        Unary::Neg
+        | Unary::Exp
+        | Unary::Log
+        | Unary::Step
+        | Unary::GeluGrad
+        | Unary::GeluTanhGrad
+        | Unary::QuickGeluGrad
+        | Unary::SiluGrad => return None,
     })
 }
 

@@ -8,6 +8,7 @@ use mm1_dsl::diagnostic::Diagnostic;
 use mm1_package::{DType, Init};
 
 use super::Settings;
+use crate::graph::text::{print_dim, print_dims};
 use crate::graph::{
     Binary, Dim, ExtentId, Graph, InputRole, NormKind, Op, Parameter, ReduceKind, Type, Unary,
     Value,
@@ -142,7 +143,9 @@ impl<'m> Expander<'m> {
             };
             if wanted != *dim {
                 return Err(format!(
-                    "input `{name}` has size {dim:?} where the component declares {wanted:?}"
+                    "input `{name}` has size {} where the component declares {}",
+                    print_dim(&self.graph, *dim),
+                    print_dim(&self.graph, wanted)
                 ));
             }
         }
@@ -339,9 +342,9 @@ impl<'m> Expander<'m> {
         }
         if ty.elements() != wanted.elements() {
             return Err(format!(
-                "{:?} elements cannot be arranged as {:?}",
-                self.graph.bounds(ty),
-                self.graph.bounds(&wanted)
+                "elements of sizes {} cannot be arranged as {}",
+                print_dims(&self.graph, &ty.dims),
+                print_dims(&self.graph, &wanted.dims)
             ));
         }
         Ok(self
@@ -451,7 +454,11 @@ impl<'m> Expander<'m> {
                 .zip(dims.iter().rev())
                 .all(|(own, wanted)| own == wanted || *own == Dim::Fixed(1));
         if !fits {
-            return Err(format!("sizes {from:?} do not stretch to {dims:?}"));
+            return Err(format!(
+                "sizes {} do not stretch to {}",
+                print_dims(&self.graph, from),
+                print_dims(&self.graph, &dims)
+            ));
         }
         let ty = Type::new(self.graph.ty(x).dtype, dims);
         Ok(self

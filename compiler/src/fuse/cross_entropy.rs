@@ -11,6 +11,10 @@ use super::{BufferKey, Emitter, Home};
 use crate::graph::{Binary, Dim, ExtentId, NodeId, Unary, Value};
 use crate::kernel::{Address, AxisId, Coordinate, Expr, ExprId, Monoid, StageKind, Store};
 
+/// Chunks begin at multiples of this many rows, and so at multiples of 64 bytes, as the arguments of
+/// every launch do.
+const CHUNK_ROWS: u64 = 32;
+
 /// Buffers of one chunk's row kernel: (key, first element).
 struct Rows {
     logits: BufferKey,
@@ -37,11 +41,15 @@ struct Matrix {
 
 impl Emitter<'_> {
     /// The chunk `first .. first + length` of a number of rows.
-    fn chunk_of(&mut self, rows: Dim, first: u64, length: u64) -> Dim {
-        match rows {
+    fn chunk_of(&mut self, rows: Dim, first: u64, length: u64) -> Result<Dim, String> {
+        Ok(match rows {
             Dim::Fixed(total) => Dim::Fixed(length.min(total - first)),
-            Dim::Scaled { extent, scale } => {
-                debug_assert_eq!(scale, 1, "rows with a loss are counted one by one");
+            Dim::Scaled { scale, .. } if scale != 1 => {
+                return Err(format!(
+                    "rows with a loss are counted one by one, not {scale} at a time"
+                ));
+            }
+            Dim::Scaled { extent, .. } => {
                 let base = &self.extents[extent.0 as usize];
                 let bound = length.min(base.bound - first);
                 let name = format!("{}[{first}..+{bound}]", base.name);
@@ -62,7 +70,7 @@ impl Emitter<'_> {
                     scale: 1,
                 }
             }
-        }
+        })
     }
 
     /// A value as a matrix; parameters read through a cast are rounded where they are read.
@@ -313,7 +321,7 @@ impl Emitter<'_> {
         let total = graph.bound(rows);
         let (width, vocabulary) = (graph.ty(x).dims[1], graph.ty(weight).dims[0]);
         let (d, v) = (graph.bound(width), graph.bound(vocabulary));
-        let chunk = chunk.min(total).max(1);
+        let chunk = chunk.next_multiple_of(CHUNK_ROWS).min(total).max(1);
         let x_matrix = self.matrix(x)?;
         let w_matrix = self.matrix(weight)?;
         let name = |part: &str| format!("{}.{part}", graph.node(anchor).name);
@@ -360,7 +368,7 @@ impl Emitter<'_> {
             offset: 0,
         };
         for (index, first) in (0..total).step_by(chunk as usize).enumerate() {
-            let part = self.chunk_of(rows, first, chunk);
+            let part = self.chunk_of(rows, first, chunk)?;
             let x_part = Matrix {
                 first: first * x_matrix.strides[0] as u64,
                 ..x_matrix

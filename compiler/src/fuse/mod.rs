@@ -2,10 +2,12 @@
 //!
 //! `group.rs` decides which nodes share a kernel, `storage.rs` decides which values exist in
 //! memory and where, and the other files write the kernels of a group: `build.rs` the pointwise
-//! part that all share, then one file per family of anchors. Nothing here knows a machine.
+//! part that all share, then one file per family of anchors. Before all, `copies.rs` adds the copies
+//! that outputs and computed addresses need. Nothing here knows a machine.
 
 mod attention;
 mod build;
+mod copies;
 mod cross_entropy;
 mod group;
 mod matmul;
@@ -58,6 +60,7 @@ pub struct Fused {
 /// # Errors
 /// A construct that no kernel covers, naming the node.
 pub fn fuse(graph: &Graph) -> Result<Fused, String> {
+    let graph = &*copies::with_copies(graph);
     let groups = Groups::new(graph);
     let storage = Storage::new(&groups)?;
     let mut emitter = Emitter {

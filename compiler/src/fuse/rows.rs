@@ -38,6 +38,27 @@ impl Exprs for Build {
     }
 }
 
+/// What a kernel over windows sums.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Folds {
+    /// The elements of the window at each place.
+    Window,
+    /// The places for each element of the window.
+    Places,
+}
+
+/// A picture under windows.
+struct Windowed {
+    /// (n, h, w, c).
+    axes: [AxisId; 4],
+    /// Their sizes at the bounds.
+    dims: Vec<u64>,
+    /// (ky, kx).
+    window: [AxisId; 2],
+    /// The picture at (n, h + ky − p, w + kx − p, c), zero outside the grid.
+    x: ExprId,
+}
+
 impl Emitter<'_> {
     /// Loads a value over the whole domain, stretched from the right.
     fn over_domain(&self, build: &mut Build, value: Value) -> Result<ExprId, String> {
@@ -322,20 +343,34 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// Axes of (n, h, w, c) and the view of `[N, h·w, C]` over them.
-    fn image_axes(
+    /// `[N, h·w, C]` under windows: what both kernels of a depthwise convolution walk. Of the
+    /// places and the window, `folds` says which is summed; the other is parallel, as are the
+    /// channels.
+    fn windowed(
         &self,
         build: &mut Build,
         value: Value,
         grid: [u64; 2],
-    ) -> ([AxisId; 4], Vec<u64>) {
-        let dims = self.groups.graph.ty(value).dims.clone();
-        let n = build.axis(dims[0], true);
-        let h = build.axis(Dim::Fixed(grid[0]), true);
-        let w = build.axis(Dim::Fixed(grid[1]), true);
-        let c = build.axis(dims[2], true);
-        let bounds = self.groups.graph.bounds(self.groups.graph.ty(value));
-        ([n, h, w, c], vec![bounds[0], grid[0], grid[1], bounds[2]])
+        kernel: u64,
+        folds: Folds,
+    ) -> Result<Windowed, String> {
+        let graph = self.groups.graph;
+        let sizes = graph.ty(value).dims.clone();
+        let places = folds == Folds::Window;
+        let places = [sizes[0], Dim::Fixed(grid[0]), Dim::Fixed(grid[1])]
+            .map(|size| build.axis(size, places));
+        let axes = [places[0], places[1], places[2], build.axis(sizes[2], true)];
+        let window = [(); 2].map(|()| build.axis(Dim::Fixed(kernel), folds == Folds::Places));
+        let bounds = graph.bounds(graph.ty(value));
+        let dims = vec![bounds[0], grid[0], grid[1], bounds[2]];
+        let pad = (kernel / 2) as i64;
+        let x = self.load_shifted(build, value, axes, &dims, window, pad)?;
+        Ok(Windowed {
+            axes,
+            dims,
+            window,
+            x,
+        })
     }
 
     /// Loads `[N, h·w, C]` at (n, h + ky − p, w + kx − p, c), zero outside the grid.
@@ -393,19 +428,12 @@ impl Emitter<'_> {
         let turned = self.turn_window(group, operands[1], channels, kernel)?;
 
         let mut build = self.start_empty(group, "");
-        let (axes, dims) = self.image_axes(&mut build, operands[0], grid);
-        let window = [
-            build.axis(Dim::Fixed(kernel), false),
-            build.axis(Dim::Fixed(kernel), false),
-        ];
-        let x = self.load_shifted(
-            &mut build,
-            operands[0],
+        let Windowed {
             axes,
-            &dims,
+            dims,
             window,
-            (kernel / 2) as i64,
-        )?;
+            x,
+        } = self.windowed(&mut build, operands[0], grid, kernel, Folds::Window)?;
         let mut taps = View::dense(&[kernel, kernel, channels]);
         if flip {
             for axis in 0..2 {
@@ -489,22 +517,12 @@ impl Emitter<'_> {
     ) -> Result<(), String> {
         let (anchor, operands) = self.anchor(group);
         let mut build = self.start_empty(group, "");
-        let (axes, dims) = self.image_axes(&mut build, operands[0], grid);
-        for folded in &axes[..3] {
-            build.kernel.axes[folded.0 as usize].parallel = false;
-        }
-        let window = [
-            build.axis(Dim::Fixed(kernel), true),
-            build.axis(Dim::Fixed(kernel), true),
-        ];
-        let x = self.load_shifted(
-            &mut build,
-            operands[0],
+        let Windowed {
             axes,
-            &dims,
+            dims,
             window,
-            (kernel / 2) as i64,
-        )?;
+            x,
+        } = self.windowed(&mut build, operands[0], grid, kernel, Folds::Places)?;
         let dy = self.load(&mut build, operands[1], &axes, &|view| view.reshape(&dims))?;
         let value = build.binary(Binary::Mul, x, dy);
         let domain = [window[0], window[1], axes[0], axes[1], axes[2], axes[3]];

@@ -71,7 +71,9 @@ impl Storage {
                 && groups.group_of[base.node.index()].is_some()
                 && !storage.places.contains_key(&base)
             {
-                storage.own(groups, base, Home::Output(index));
+                // The caller sees the output's sizes, not those of what it rearranges.
+                let key = storage.own(groups, base, Home::Output(index));
+                storage.buffers[key.0 as usize].dims = graph.ty(output.value).dims.clone();
             }
         }
         // Concatenations, the last first, so that nested ones land in the outermost.

@@ -6,6 +6,7 @@
 
 use mm1_package::DType;
 
+use super::text::{print_dim, print_dims, print_type};
 use super::{Dim, Graph, NormKind, Op, Type};
 
 type Rule = Result<Vec<Type>, String>;
@@ -17,11 +18,11 @@ type Rule = Result<Vec<Type>, String>;
 pub fn infer(graph: &Graph, op: &Op, operands: &[&Type]) -> Rule {
     match (op, operands) {
         (Op::Transpose(permutation), [x]) => transpose(permutation, x),
-        (Op::Concat { axis }, parts) if !parts.is_empty() => concat(*axis, parts),
+        (Op::Concat { axis }, parts) if !parts.is_empty() => concat(graph, *axis, parts),
         (Op::GatherRows, [table, indices]) => gather(table, indices),
         (Op::UpdateRows, [table, _, _]) => Ok(vec![(*table).clone()]),
         (Op::Unary(_), [x]) => Ok(vec![(*x).clone()]),
-        (Op::Binary(_), [a, b]) => binary(a, b),
+        (Op::Binary(_), [a, b]) => binary(graph, a, b),
         (Op::Reduce { axes, .. }, [x]) => reduce(axes, x),
         (
             Op::MatMul {
@@ -29,38 +30,38 @@ pub fn infer(graph: &Graph, op: &Op, operands: &[&Type]) -> Rule {
                 transpose_b,
             },
             [a, b],
-        ) => matmul(*transpose_a, *transpose_b, a, b),
-        (Op::Norm { kind, .. }, [x, ..]) => norm(*kind, x, &operands[1..]),
+        ) => matmul(graph, [*transpose_a, *transpose_b], a, b),
+        (Op::Norm { kind, .. }, [x, ..]) => norm(graph, *kind, x, &operands[1..]),
         (Op::NormInputGrad { .. }, [_, x, ..]) => Ok(vec![(*x).clone()]),
         (Op::NormWeightGrad { kind }, [_, x, ..]) => {
             let width = last(x)?;
             let results = if *kind == NormKind::Layer { 2 } else { 1 };
             Ok(vec![Type::new(DType::F32, [width]); results])
         }
-        (Op::Rotary { .. }, [x, table, positions]) => rotary(x, table, positions),
+        (Op::Rotary { .. }, [x, table, positions]) => rotary(graph, x, table, positions),
         (Op::Attention { begin, end, .. }, [q, k, v, ranges @ ..]) => {
-            ranges_match(q, ranges, usize::from(*begin) + usize::from(*end))?;
-            attention(q, k, v)
+            ranges_match(graph, q, ranges, usize::from(*begin) + usize::from(*end))?;
+            attention(graph, q, k, v)
         }
         (Op::AttentionGrad { .. }, [_, q, k, v, ..]) => {
             Ok(vec![(*q).clone(), (*k).clone(), (*v).clone()])
         }
         (Op::DepthwiseConv2d { grid, kernel, .. }, [x, w]) => {
-            let channels = conv_channels(x, *grid)?;
+            let channels = conv_channels(graph, x, *grid)?;
             let side = Dim::Fixed(*kernel);
-            same("the weight", &w.dims, &[channels, side, side])?;
+            same(graph, "the weight", &w.dims, &[channels, side, side])?;
             Ok(vec![(*x).clone()])
         }
         (Op::DepthwiseConv2dWeightGrad { grid, kernel }, [x, dy]) => {
-            let channels = conv_channels(x, *grid)?;
-            same("dy", &dy.dims, &x.dims)?;
+            let channels = conv_channels(graph, x, *grid)?;
+            same(graph, "dy", &dy.dims, &x.dims)?;
             let side = Dim::Fixed(*kernel);
             Ok(vec![Type::new(DType::F32, [channels, side, side])])
         }
         (Op::CrossEntropy, [logits, targets, weights, _]) => {
             let rows = &logits.dims[..1];
-            same("targets", &targets.dims, rows)?;
-            same("weights", &weights.dims, rows)?;
+            same(graph, "targets", &targets.dims, rows)?;
+            same(graph, "weights", &weights.dims, rows)?;
             let row = Type::new(DType::F32, rows);
             Ok(vec![row.clone(), row, (*logits).clone()])
         }
@@ -68,8 +69,8 @@ pub fn infer(graph: &Graph, op: &Op, operands: &[&Type]) -> Rule {
             if x.rank() != 2 || w.rank() != 2 || x.dims[1] != w.dims[1] {
                 return Err(format!(
                     "x {} does not fit weight {}",
-                    shape(graph, x),
-                    shape(graph, w)
+                    print_dims(graph, &x.dims),
+                    print_dims(graph, &w.dims)
                 ));
             }
             let scalar = Type::scalar(DType::F32);
@@ -81,7 +82,7 @@ pub fn infer(graph: &Graph, op: &Op, operands: &[&Type]) -> Rule {
         }
         (Op::AdamW { .. }, [w, g, m, v, ..]) => {
             for (name, other) in [("g", g), ("m", m), ("v", v)] {
-                same(name, &other.dims, &w.dims)?;
+                same(graph, name, &other.dims, &w.dims)?;
             }
             Ok(vec![(*w).clone(); 3])
         }
@@ -92,10 +93,6 @@ pub fn infer(graph: &Graph, op: &Op, operands: &[&Type]) -> Rule {
     }
 }
 
-fn shape(graph: &Graph, ty: &Type) -> String {
-    format!("{:?}", graph.bounds(ty))
-}
-
 fn last(ty: &Type) -> Result<Dim, String> {
     ty.dims
         .last()
@@ -103,11 +100,15 @@ fn last(ty: &Type) -> Result<Dim, String> {
         .ok_or_else(|| "a scalar where a tensor is needed".to_owned())
 }
 
-fn same(what: &str, found: &[Dim], wanted: &[Dim]) -> Result<(), String> {
+fn same(graph: &Graph, what: &str, found: &[Dim], wanted: &[Dim]) -> Result<(), String> {
     if found == wanted {
         Ok(())
     } else {
-        Err(format!("{what} has sizes {found:?} instead of {wanted:?}"))
+        Err(format!(
+            "{what} has sizes {} instead of {}",
+            print_dims(graph, found),
+            print_dims(graph, wanted)
+        ))
     }
 }
 
@@ -137,7 +138,7 @@ fn transpose(permutation: &[usize], x: &Type) -> Rule {
     Ok(vec![Type::new(x.dtype, dims)])
 }
 
-fn concat(axis: usize, parts: &[&Type]) -> Rule {
+fn concat(graph: &Graph, axis: usize, parts: &[&Type]) -> Rule {
     let first = parts[0];
     if axis >= first.rank() {
         return Err(format!("axis {axis} of a tensor of rank {}", first.rank()));
@@ -150,7 +151,9 @@ fn concat(axis: usize, parts: &[&Type]) -> Rule {
                 .all(|other| other == axis || part.dims[other] == first.dims[other]);
         if !fits {
             return Err(format!(
-                "parts {first:?} and {part:?} differ in more than axis {axis}"
+                "parts {} and {} differ in more than axis {axis}",
+                print_type(graph, first),
+                print_type(graph, part)
             ));
         }
         total += part.dims[axis]
@@ -172,7 +175,7 @@ fn gather(table: &Type, indices: &Type) -> Rule {
 }
 
 /// Sizes of two operands aligned at the right.
-pub(super) fn stretch(a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>, String> {
+fn stretch(graph: &Graph, a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>, String> {
     let rank = a.len().max(b.len());
     let at = |dims: &[Dim], axis: usize| {
         (axis + dims.len())
@@ -184,12 +187,16 @@ pub(super) fn stretch(a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>, String> {
             (Some(x), Some(y)) if x == y => Ok(x),
             (Some(x), None | Some(Dim::Fixed(1))) => Ok(x),
             (None | Some(Dim::Fixed(1)), Some(y)) => Ok(y),
-            _ => Err(format!("sizes {a:?} and {b:?} do not align at the right")),
+            _ => Err(format!(
+                "sizes {} and {} do not align at the right",
+                print_dims(graph, a),
+                print_dims(graph, b)
+            )),
         })
         .collect()
 }
 
-fn binary(a: &Type, b: &Type) -> Rule {
+fn binary(graph: &Graph, a: &Type, b: &Type) -> Rule {
     if a.dtype == DType::I32 || b.dtype == DType::I32 {
         return Err("arithmetic on i32".to_owned());
     }
@@ -200,7 +207,7 @@ fn binary(a: &Type, b: &Type) -> Rule {
         _ if a.dtype == b.dtype => a.dtype,
         _ => DType::F32,
     };
-    Ok(vec![Type::new(dtype, stretch(&a.dims, &b.dims)?)])
+    Ok(vec![Type::new(dtype, stretch(graph, &a.dims, &b.dims)?)])
 }
 
 fn reduce(axes: &[usize], x: &Type) -> Rule {
@@ -217,7 +224,7 @@ fn reduce(axes: &[usize], x: &Type) -> Rule {
     Ok(vec![Type::new(DType::F32, dims)])
 }
 
-fn matmul(transpose_a: bool, transpose_b: bool, a: &Type, b: &Type) -> Rule {
+fn matmul(graph: &Graph, transposed: [bool; 2], a: &Type, b: &Type) -> Rule {
     if a.rank() < 2 || b.rank() < 2 {
         return Err("a contraction needs operands of rank 2 or more".to_owned());
     }
@@ -230,16 +237,26 @@ fn matmul(transpose_a: bool, transpose_b: bool, a: &Type, b: &Type) -> Rule {
         };
         (batch.to_vec(), rows, columns)
     };
-    let (batch_a, m, k_a) = split(a, transpose_a);
-    let (batch_b, k_b, n) = split(b, transpose_b);
+    let (batch_a, m, k_a) = split(a, transposed[0]);
+    let (batch_b, k_b, n) = split(b, transposed[1]);
     if k_a != k_b {
-        return Err(format!("contracted sizes differ: {k_a:?} and {k_b:?}"));
+        return Err(format!(
+            "contracted sizes differ: {} and {}",
+            print_dim(graph, k_a),
+            print_dim(graph, k_b)
+        ));
     }
     let batch = match (batch_a.as_slice(), batch_b.as_slice()) {
         (x, y) if x == y => batch_a,
         (_, []) => batch_a,
         ([], _) => batch_b,
-        _ => return Err(format!("batch sizes differ: {batch_a:?} and {batch_b:?}")),
+        _ => {
+            return Err(format!(
+                "batch sizes differ: {} and {}",
+                print_dims(graph, &batch_a),
+                print_dims(graph, &batch_b)
+            ));
+        }
     };
     let dtype = if a.dtype == b.dtype {
         a.dtype
@@ -251,7 +268,7 @@ fn matmul(transpose_a: bool, transpose_b: bool, a: &Type, b: &Type) -> Rule {
     Ok(vec![Type::new(dtype, dims)])
 }
 
-fn norm(kind: NormKind, x: &Type, parameters: &[&Type]) -> Rule {
+fn norm(graph: &Graph, kind: NormKind, x: &Type, parameters: &[&Type]) -> Rule {
     let width = last(x)?;
     let wanted = if kind == NormKind::Layer { 2 } else { 1 };
     if parameters.len() != wanted {
@@ -261,7 +278,7 @@ fn norm(kind: NormKind, x: &Type, parameters: &[&Type]) -> Rule {
         ));
     }
     for parameter in parameters {
-        same("a parameter", &parameter.dims, &[width])?;
+        same(graph, "a parameter", &parameter.dims, &[width])?;
     }
     let row = Type::new(DType::F32, &x.dims[..x.rank() - 1]);
     let mut results = vec![x.clone()];
@@ -269,18 +286,18 @@ fn norm(kind: NormKind, x: &Type, parameters: &[&Type]) -> Rule {
     Ok(results)
 }
 
-fn rotary(x: &Type, table: &Type, positions: &Type) -> Rule {
+fn rotary(graph: &Graph, x: &Type, table: &Type, positions: &Type) -> Rule {
     let [batch, length, _, width] = x.dims[..] else {
         return Err(format!("rotary needs [B, T, H, D], not rank {}", x.rank()));
     };
-    same("positions", &positions.dims, &[batch, length])?;
+    same(graph, "positions", &positions.dims, &[batch, length])?;
     if table.rank() != 2 || table.dims[1] != width || width.fixed().is_none_or(|d| d % 2 != 0) {
         return Err("the table must be [P, D] with the even head width D".to_owned());
     }
     Ok(vec![x.clone()])
 }
 
-fn ranges_match(q: &Type, ranges: &[&Type], wanted: usize) -> Result<(), String> {
+fn ranges_match(graph: &Graph, q: &Type, ranges: &[&Type], wanted: usize) -> Result<(), String> {
     if ranges.len() != wanted {
         return Err(format!(
             "{wanted} range operands are announced, {} given",
@@ -288,23 +305,29 @@ fn ranges_match(q: &Type, ranges: &[&Type], wanted: usize) -> Result<(), String>
         ));
     }
     for range in ranges {
-        same("a key range", &range.dims, &q.dims[..2.min(q.rank())])?;
+        same(
+            graph,
+            "a key range",
+            &range.dims,
+            &q.dims[..2.min(q.rank())],
+        )?;
     }
     Ok(())
 }
 
-fn attention(q: &Type, k: &Type, v: &Type) -> Rule {
+fn attention(graph: &Graph, q: &Type, k: &Type, v: &Type) -> Rule {
     let ([batch, length, heads, width], [batch_k, _, groups, width_k]) = (&q.dims[..], &k.dims[..])
     else {
         return Err("attention needs [B, T, H, D]".to_owned());
     };
-    same("v", &v.dims, &k.dims)?;
+    same(graph, "v", &v.dims, &k.dims)?;
     let divides =
         matches!((heads.fixed(), groups.fixed()), (Some(h), Some(g)) if g > 0 && h % g == 0);
     if batch != batch_k || width != width_k || !divides {
         return Err(format!(
-            "q {:?} and k {:?} do not fit: batch and head width must agree, key heads divide query heads",
-            q.dims, k.dims
+            "q {} and k {} do not fit: batch and head width must agree, key heads divide query heads",
+            print_dims(graph, &q.dims),
+            print_dims(graph, &k.dims)
         ));
     }
     Ok(vec![
@@ -313,12 +336,14 @@ fn attention(q: &Type, k: &Type, v: &Type) -> Rule {
     ])
 }
 
-fn conv_channels(x: &Type, grid: [u64; 2]) -> Result<Dim, String> {
+fn conv_channels(graph: &Graph, x: &Type, grid: [u64; 2]) -> Result<Dim, String> {
     match x.dims[..] {
         [_, points, channels] if points == Dim::Fixed(grid[0] * grid[1]) => Ok(channels),
         _ => Err(format!(
-            "x has sizes {:?}, needed is [N, {}·{}, C]",
-            x.dims, grid[0], grid[1]
+            "x has sizes {}, needed is [N, {}·{}, C]",
+            print_dims(graph, &x.dims),
+            grid[0],
+            grid[1]
         )),
     }
 }

@@ -23,7 +23,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::text::print_type;
+use super::text::{print_dims, print_type};
 use super::{DType, Dim, Graph, InputRole, NodeId, NormKind, Op, Type, infer, product};
 
 /// A broken rule.
@@ -311,20 +311,25 @@ fn attributes(op: &Op) -> Check {
     }
 }
 
-fn sizes(what: &str, found: &Type, wanted: &[Dim]) -> Check {
+fn sizes(graph: &Graph, what: &str, found: &Type, wanted: &[Dim]) -> Check {
     if found.dims == wanted {
         Ok(())
     } else {
         Err(format!(
-            "{what} has sizes {:?} instead of {wanted:?}",
-            found.dims
+            "{what} has sizes {} instead of {}",
+            print_dims(graph, &found.dims),
+            print_dims(graph, wanted)
         ))
     }
 }
 
 /// Rule 8: operands that the inferred result type does not depend on.
 fn fits(graph: &Graph, op: &Op, types: &[&Type]) -> Check {
-    let scalars = |types: &[&Type]| types.iter().try_for_each(|ty| sizes("a scalar", ty, &[]));
+    let scalars = |types: &[&Type]| {
+        types
+            .iter()
+            .try_for_each(|ty| sizes(graph, "a scalar", ty, &[]))
+    };
     let rank = |ty: &Type, wanted: usize| {
         if ty.rank() == wanted {
             Ok(())
@@ -337,20 +342,20 @@ fn fits(graph: &Graph, op: &Op, types: &[&Type]) -> Check {
             let ([batch, _, inner @ ..], [_, new, ..]) = (&table.dims[..], &rows.dims[..]) else {
                 return Err("a table and rows of rank 2 or more are needed".to_owned());
             };
-            sizes("positions", positions, &[*batch, *new])?;
+            sizes(graph, "positions", positions, &[*batch, *new])?;
             let wanted: Vec<Dim> = [*batch, *new].iter().chain(inner).copied().collect();
             equal(graph, "rows", rows, &Type::new(table.dtype, wanted))
         }
         (Op::NormInputGrad { kind }, [dy, x, weight, statistics @ ..]) => {
             let width = *x.dims.last().ok_or("x is a scalar")?;
-            sizes("dy", dy, &x.dims)?;
-            sizes("the weight", weight, &[width])?;
-            rows(*kind, x, statistics)
+            sizes(graph, "dy", dy, &x.dims)?;
+            sizes(graph, "the weight", weight, &[width])?;
+            rows(graph, *kind, x, statistics)
         }
         (Op::NormWeightGrad { kind }, [dy, x, statistics @ ..]) => {
             x.dims.last().ok_or("x is a scalar")?;
-            sizes("dy", dy, &x.dims)?;
-            rows(*kind, x, statistics)
+            sizes(graph, "dy", dy, &x.dims)?;
+            rows(graph, *kind, x, statistics)
         }
         (
             Op::AttentionGrad {
@@ -370,9 +375,9 @@ fn fits(graph: &Graph, op: &Op, types: &[&Type]) -> Check {
             let mut operands = vec![*q, *k, *v];
             operands.extend(ranges);
             let results = infer(graph, &forward, &operands)?;
-            sizes("dout", dout, &q.dims)?;
-            sizes("out", out, &q.dims)?;
-            sizes("the log-sum-exp", lse, &results[1].dims)
+            sizes(graph, "dout", dout, &q.dims)?;
+            sizes(graph, "out", out, &q.dims)?;
+            sizes(graph, "the log-sum-exp", lse, &results[1].dims)
         }
         (Op::CrossEntropy, [logits, _, _, z]) => {
             rank(logits, 2)?;
@@ -381,8 +386,8 @@ fn fits(graph: &Graph, op: &Op, types: &[&Type]) -> Check {
         (Op::LinearCrossEntropy { .. }, [x, w, targets, weights, z]) => {
             rank(x, 2)?;
             rank(w, 2)?;
-            sizes("targets", targets, &x.dims[..1])?;
-            sizes("weights", weights, &x.dims[..1])?;
+            sizes(graph, "targets", targets, &x.dims[..1])?;
+            sizes(graph, "weights", weights, &x.dims[..1])?;
             scalars(&[z])
         }
         (Op::AdamW { .. }, [_, _, _, _, rest @ ..]) => scalars(rest),
@@ -390,7 +395,7 @@ fn fits(graph: &Graph, op: &Op, types: &[&Type]) -> Check {
     }
 }
 
-fn rows(kind: NormKind, x: &Type, statistics: &[&Type]) -> Check {
+fn rows(graph: &Graph, kind: NormKind, x: &Type, statistics: &[&Type]) -> Check {
     let wanted = if kind == NormKind::Layer { 2 } else { 1 };
     if statistics.len() != wanted {
         return Err(format!(
@@ -400,7 +405,7 @@ fn rows(kind: NormKind, x: &Type, statistics: &[&Type]) -> Check {
     }
     statistics
         .iter()
-        .try_for_each(|statistic| sizes("a statistic", statistic, &x.dims[..x.rank() - 1]))
+        .try_for_each(|statistic| sizes(graph, "a statistic", statistic, &x.dims[..x.rank() - 1]))
 }
 
 /// Rule 7; `None` for an op whose type is inferred.
@@ -450,7 +455,7 @@ fn chosen(graph: &Graph, op: &Op, operands: &[&Type], found: &Type) -> Option<Ch
         (Op::Slice { axis, start }, [x]) => {
             same_dtype(x).and_then(|()| slice(graph, *axis, *start, x, found))
         }
-        (Op::Cast, [x]) => sizes("the result", found, &x.dims).and_then(|()| {
+        (Op::Cast, [x]) => sizes(graph, "the result", found, &x.dims).and_then(|()| {
             if found.dtype == DType::I32 && x.dtype != DType::I32 {
                 Err("a cast to i32".to_owned())
             } else {
@@ -463,7 +468,7 @@ fn chosen(graph: &Graph, op: &Op, operands: &[&Type], found: &Type) -> Option<Ch
             if found.rank() != 2 || found.dtype == DType::I32 {
                 Err(format!("{} is no table of numbers", show(found)))
             } else {
-                sizes("updates", updates, &wanted)
+                sizes(graph, "updates", updates, &wanted)
             }
         }
         _ => return None,

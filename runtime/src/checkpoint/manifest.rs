@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Code;
+
 /// Layout of a checkpoint folder; a reader refuses any other.
 pub(crate) const FORMAT: u32 = 1;
 /// The manifest.
@@ -48,6 +50,9 @@ pub(crate) struct Manifest {
     pub(crate) data: Value,
     /// BLAKE3 of the resolved graph file, hex.
     pub(crate) resolved: String,
+    /// What made the code of the run.
+    #[serde(default)]
+    pub(crate) code: Code,
     /// All files but manifest and mark.
     pub(crate) files: Vec<FileEntry>,
 }

@@ -85,6 +85,7 @@ fn fill(executor: &mut Executor, step: u64) -> Snapshot {
         counters: json!({"tokens": step * 100, "skipped": 0}),
         data: json!({"captions": {"epoch": 1, "next": step}}),
         resolved: "name = \"tiny\"\n".into(),
+        code: Code::of(executor.package()),
     }
 }
 

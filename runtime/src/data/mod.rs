@@ -21,7 +21,7 @@ pub mod score;
 pub mod source;
 pub mod tar;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

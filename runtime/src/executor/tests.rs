@@ -77,7 +77,7 @@ fn program(name: &str, launches: Vec<Launch>) -> Program {
 }
 
 /// Region 0 `outputs`, 1 `constants`, 2 `parameters`, 3 `gradients`.
-fn package() -> Package {
+pub(crate) fn package() -> Package {
     let mut code = STORE_INDEX.to_vec();
     let second = code.len() as u64;
     code.extend(ADD_EXTENT);

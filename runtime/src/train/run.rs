@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::loader::Loader;
 use super::progress::{Window, report};
-use super::step::Optimizer;
+use super::step::{Optimizer, StepOutcome};
 use crate::data::{Batch, Cursor, Evaluation, Pipeline};
 use crate::engine::{Engine, EngineExt, RunError};
 use crate::evaluate::{Evaluated, EvaluationConfig, by_name, evaluate};
+use crate::events::{Event, Log};
 use crate::metrics::{Consumed, EvaluationRecord, Metrics, Progress, Record};
 use crate::report::write_report;
 
@@ -81,6 +82,10 @@ pub struct Run<'a, E: Engine> {
     pub evaluations: &'a [Evaluation],
     /// `metrics.jsonl`.
     pub metrics: Metrics,
+    /// `log.jsonl`.
+    pub log: Log,
+    /// When the process began.
+    pub begun: Instant,
     /// Where `loss.svg` and `report.html` go.
     pub directory: PathBuf,
     /// Writes a checkpoint.
@@ -111,86 +116,147 @@ pub fn train<E: Engine>(
     mut run: Run<'_, E>,
     mut state: State,
 ) -> Result<Ending, RunError> {
-    run.engine
-        .require(&["accumulate", "gradient_norm", "apply"])?;
-    let ahead = if config.load_ahead {
-        config.micro_batches
-    } else {
-        0
+    let ending = run.steps(config, &mut state);
+    let (outcome, error) = match &ending {
+        Ok(Ending::Finished(_)) => ("finished", None),
+        Ok(Ending::Stopped(_)) => ("stopped", None),
+        Err(error) => ("failed", Some(error.to_string())),
     };
-    let mut loader = Loader::new(Arc::clone(&run.pipeline), state.cursor.clone(), ahead)?;
-    let mut progress = Progress::new(config.steps);
-    let mut window = Window::default();
-    let facts = run.engine.facts().clone();
-    let mut checkpoint_owed = false;
-    let mut faults_shown = 0;
-    while state.step < config.steps {
-        if (run.stop)() {
-            (run.save)(run.engine, &state)?;
-            progress.message(&format!(
-                "stopped after step {}; checkpoint written",
-                state.step
-            ));
-            write_report(
-                &run.directory,
-                &report(&facts, config, run.metrics.records(), &[], &[]),
-            )?;
-            return Ok(Ending::Stopped(state.step));
-        }
-        let begin = Instant::now();
-        let (batches, cursor) = loader.step(config.micro_batches)?;
-        for fault in batches.iter().flat_map(|batch| &batch.faults) {
-            faults_shown += 1;
-            match faults_shown {
-                ..=SHOWN_FAULTS => progress.message(&format!("skipped: {fault}")),
-                it if it == SHOWN_FAULTS + 1 => {
-                    progress.message("further unreadable samples are only counted");
+    let logged = run.log.push(&Event::End {
+        step: state.step,
+        outcome: outcome.to_owned(),
+        error,
+    });
+    // What ended the run matters more than that nobody could write it down.
+    ending.and_then(|ending| logged.map(|()| ending))
+}
+
+impl<E: Engine> Run<'_, E> {
+    /// The loop itself.
+    fn steps(&mut self, config: &TrainConfig, state: &mut State) -> Result<Ending, RunError> {
+        self.engine
+            .require(&["accumulate", "gradient_norm", "apply"])?;
+        let ahead = if config.load_ahead {
+            config.micro_batches
+        } else {
+            0
+        };
+        let mut loader = Loader::new(Arc::clone(&self.pipeline), state.cursor.clone(), ahead)?;
+        let mut progress = Progress::new(config.steps);
+        let mut window = Window::default();
+        let facts = self.engine.facts().clone();
+        let mut checkpoint_owed = false;
+        let mut faults_shown = 0;
+        let mut first = true;
+        while state.step < config.steps {
+            if (self.stop)() {
+                self.log.push(&Event::Signal { step: state.step })?;
+                self.checkpoint(state)?;
+                progress.message(&format!(
+                    "stopped after step {}; checkpoint written",
+                    state.step
+                ));
+                write_report(
+                    &self.directory,
+                    &report(&facts, config, self.metrics.records(), &[], &[]),
+                )?;
+                return Ok(Ending::Stopped(state.step));
+            }
+            let begin = Instant::now();
+            let (batches, cursor) = loader.step(config.micro_batches)?;
+            for fault in batches.iter().flat_map(|batch| &batch.faults) {
+                faults_shown += 1;
+                match faults_shown {
+                    ..=SHOWN_FAULTS => progress.message(&format!("skipped: {fault}")),
+                    it if it == SHOWN_FAULTS + 1 => {
+                        progress.message("further unreadable samples are only counted");
+                    }
+                    _ => {}
                 }
-                _ => {}
+                self.log.push(&Event::BadSample {
+                    step: state.step + 1,
+                    fault: fault.to_string(),
+                })?;
+            }
+            let outcome =
+                config
+                    .optimizer
+                    .step(self.engine, state.step + 1, state.updates + 1, &batches)?;
+            state.advance(&batches, cursor, outcome.skipped);
+            window.add(&batches, begin.elapsed());
+            if std::mem::take(&mut first) {
+                self.log.push(&Event::FirstStep {
+                    step: state.step,
+                    seconds_to_begin: (begin - self.begun).as_secs_f64(),
+                    seconds_to_end: self.begun.elapsed().as_secs_f64(),
+                })?;
+            }
+            if outcome.skipped {
+                self.skipped(config, state, &outcome)?;
+            }
+            let due = |every: u64| every > 0 && state.step.is_multiple_of(every);
+            let last = state.step == config.steps;
+            if config.log_every > 0 && (due(config.log_every) || state.step == 1 || last) {
+                let record = window.record(state, &outcome, config, &facts);
+                progress.show(&record);
+                self.metrics.push(Record::Step(record))?;
+            }
+            if due(config.evaluate_every) && !last {
+                let results = self.evaluate(config, state, false)?;
+                if !results.is_empty() {
+                    progress.message(&summary(state.step, &results));
+                }
+            }
+            // Steps without an update are no progress: their checkpoints would only displace those
+            // from before whatever led here. The first update after them makes up for it.
+            checkpoint_owed |= due(config.checkpoint_every);
+            if last || (checkpoint_owed && state.skipped_in_row == 0) {
+                self.checkpoint(state)?;
+                checkpoint_owed = false;
             }
         }
-        let outcome =
-            config
-                .optimizer
-                .step(run.engine, state.step + 1, state.updates + 1, &batches)?;
-        state.advance(&batches, cursor, outcome.skipped);
-        window.add(&batches, begin.elapsed());
-        if outcome.skipped && state.skipped_in_row > config.nonfinite_limit {
-            let place = run
-                .engine
-                .nonfinite_gradient()
-                .map_or_else(String::new, |name| {
-                    format!("; the first gradient that is not finite is that of `{name}`")
-                });
-            return Err(RunError::Diverged(format!(
-                "the loss or its gradient was not finite in {} steps in a row, more than \
-                 `nonfinite_limit` allows (step {}: loss {}, gradient norm {}){place}",
-                state.skipped_in_row, state.step, outcome.loss, outcome.gradient_norm
-            )));
-        }
-        let due = |every: u64| every > 0 && state.step.is_multiple_of(every);
-        let last = state.step == config.steps;
-        if config.log_every > 0 && (due(config.log_every) || state.step == 1 || last) {
-            let record = window.record(&state, &outcome, config, &facts);
-            progress.show(&record);
-            run.metrics.push(Record::Step(record))?;
-        }
-        if due(config.evaluate_every) && !last {
-            let results = run.evaluate(config, &state, false)?;
-            if !results.is_empty() {
-                progress.message(&summary(state.step, &results));
-            }
-        }
-        // Steps without an update are no progress: their checkpoints would only displace those
-        // from before whatever led here. The first update after them makes up for it.
-        checkpoint_owed |= due(config.checkpoint_every);
-        if last || (checkpoint_owed && state.skipped_in_row == 0) {
-            (run.save)(run.engine, &state)?;
-            checkpoint_owed = false;
-        }
+        let results = self.evaluate(config, state, true)?;
+        Ok(Ending::Finished(results))
     }
-    let results = run.evaluate(config, &state, true)?;
-    Ok(Ending::Finished(results))
+
+    fn checkpoint(&mut self, state: &State) -> Result<(), RunError> {
+        let begin = Instant::now();
+        (self.save)(self.engine, state)?;
+        self.log.push(&Event::Checkpoint {
+            step: state.step,
+            seconds: begin.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Notes a step without an update, and gives up where there are too many in a row.
+    fn skipped(
+        &mut self,
+        config: &TrainConfig,
+        state: &State,
+        outcome: &StepOutcome,
+    ) -> Result<(), RunError> {
+        let finite = |x: f64| Some(x).filter(|x| x.is_finite());
+        self.log.push(&Event::SkippedStep {
+            step: state.step,
+            in_row: state.skipped_in_row,
+            loss: finite(outcome.loss),
+            gradient_norm: finite(outcome.gradient_norm),
+        })?;
+        if state.skipped_in_row <= config.nonfinite_limit {
+            return Ok(());
+        }
+        let place = self
+            .engine
+            .nonfinite_gradient()
+            .map_or_else(String::new, |name| {
+                format!("; the first gradient that is not finite is that of `{name}`")
+            });
+        Err(RunError::Diverged(format!(
+            "the loss or its gradient was not finite in {} steps in a row, more than \
+             `nonfinite_limit` allows (step {}: loss {}, gradient norm {}){place}",
+            state.skipped_in_row, state.step, outcome.loss, outcome.gradient_norm
+        )))
+    }
 }
 
 impl State {
@@ -222,6 +288,7 @@ impl<E: Engine> Run<'_, E> {
         state: &State,
         blind: bool,
     ) -> Result<Vec<Evaluated>, RunError> {
+        let begin = Instant::now();
         let results = self
             .evaluations
             .iter()
@@ -230,9 +297,17 @@ impl<E: Engine> Run<'_, E> {
                 evaluate(self.engine, tokenizer, it, config.evaluation, blind)
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let evaluation = by_name(&results);
+        if !results.is_empty() {
+            self.log.push(&Event::Evaluation {
+                step: state.step,
+                seconds: begin.elapsed().as_secs_f64(),
+                evaluation: evaluation.clone(),
+            })?;
+        }
         let record = Record::Evaluation(EvaluationRecord {
             step: state.step,
-            evaluation: by_name(&results),
+            evaluation,
         });
         // A finished run that is started again repeats its last evaluation.
         let known = |old: &Record| matches!(old, Record::Evaluation(it) if it.step == state.step);

@@ -14,6 +14,7 @@ use crate::data::{
 };
 use crate::engine::{Engine, RunError};
 use crate::evaluate::EvaluationConfig;
+use crate::events::{Event, Log};
 use crate::metrics::{Metrics, Record};
 use crate::schedule::{DecayConvention, Schedule};
 use crate::tokenizer::Tokenizer;
@@ -268,6 +269,7 @@ fn go(
 ) -> (Result<Ending, RunError>, Vec<(State, f64)>) {
     let mut saved = Vec::new();
     let metrics = Metrics::open(&directory.join("metrics.jsonl"), state.step).unwrap();
+    let log = Log::open(&directory.join("log.jsonl")).unwrap();
     let mut save = |toy: &Toy, state: &State| {
         saved.push((state.clone(), toy.p));
         Ok(())
@@ -281,12 +283,35 @@ fn go(
         pipeline: pipeline(),
         evaluations: &[],
         metrics,
+        log,
+        begun: std::time::Instant::now(),
         directory: directory.to_path_buf(),
         save: &mut save,
         stop,
     };
     let ending = train(&config, run, state);
     (ending, saved)
+}
+
+/// `log.jsonl`, every event in a word.
+fn events(directory: &std::path::Path) -> Vec<String> {
+    let text = std::fs::read_to_string(directory.join("log.jsonl")).unwrap();
+    let word = |line: &str| match serde_json::from_str(line).unwrap() {
+        Event::FirstStep {
+            step,
+            seconds_to_begin,
+            seconds_to_end,
+        } => {
+            assert!((0.0..=seconds_to_end).contains(&seconds_to_begin));
+            format!("first {step}")
+        }
+        Event::Checkpoint { step, .. } => format!("checkpoint {step}"),
+        Event::SkippedStep { step, in_row, .. } => format!("skipped {step} {in_row}"),
+        Event::Signal { step } => format!("signal {step}"),
+        Event::End { step, outcome, .. } => format!("{outcome} {step}"),
+        other => panic!("{other:?}"),
+    };
+    text.lines().map(word).collect()
 }
 
 fn losses(directory: &std::path::Path) -> Vec<(u64, u64, u64)> {
@@ -308,6 +333,14 @@ fn resumed_equals_uninterrupted() {
     let steps: Vec<u64> = saved.iter().map(|(state, _)| state.step).collect();
     assert_eq!(steps, [3, 6, 8]);
     assert!(whole.path().join("report.html").exists());
+    let wanted = [
+        "first 1",
+        "checkpoint 3",
+        "checkpoint 6",
+        "checkpoint 8",
+        "finished 8",
+    ];
+    assert_eq!(events(whole.path()), wanted);
 
     // Asked to stop before its sixth step, after the checkpoint of step 3.
     let polls = Cell::new(0);
@@ -327,6 +360,18 @@ fn resumed_equals_uninterrupted() {
     assert_eq!(ending.unwrap(), Ending::Finished(Vec::new()));
     assert_eq!(saved.last().unwrap().0.step, 8);
     assert_eq!(second.p.to_bits(), toy.p.to_bits());
+    let wanted = [
+        "first 1",
+        "checkpoint 3",
+        "signal 5",
+        "checkpoint 5",
+        "stopped 5",
+        "first 6",
+        "checkpoint 6",
+        "checkpoint 8",
+        "finished 8",
+    ];
+    assert_eq!(events(parts.path()), wanted);
     let found = losses(parts.path());
     assert_eq!(found.len(), 8);
     assert_eq!(found, losses(whole.path()));
@@ -354,4 +399,14 @@ fn steps_that_are_not_finite_are_skipped_up_to_the_limit() {
         "{error}"
     );
     assert_eq!(toy.p, p, "no update was made");
+    let found = events(directory.path());
+    assert_eq!(found[..3], ["first 1", "skipped 2 1", "skipped 3 2"]);
+    let end = [
+        "first 1",
+        "skipped 1 1",
+        "skipped 2 2",
+        "skipped 3 3",
+        "failed 3",
+    ];
+    assert_eq!(found[found.len() - 5..], end);
 }

@@ -1,8 +1,11 @@
 //! The text form and the verifier, on a graph that uses every op.
 
+use mm1_compiler::fuse::fuse;
 use mm1_compiler::graph::table::{OPS, bytes, flops};
 use mm1_compiler::graph::text::{display, parse, print};
 use mm1_compiler::graph::verify::verify;
+use mm1_compiler::passes::{Options, optimize};
+use mm1_tests::random::Random;
 
 const EVERY_OP: &str = include_str!("../../graphs/every-op.txt");
 
@@ -79,6 +82,58 @@ fn damaged_text_is_refused_without_a_panic() {
         }
     }
     assert!(accepted > 0);
+}
+
+/// Lines exchanged, dropped and doubled, and numbers replaced: what the verifier accepts of that,
+/// passes and fusion take without a panic, whatever it says.
+#[test]
+fn damaged_graphs_are_refused_or_compiled_without_a_panic() {
+    let numbers = ["0", "1", "2", "3", "7", "64", "9223372036854775807"];
+    let mut random = Random::new(4);
+    let (mut refused, mut fused) = (0, 0);
+    for _ in 0..3000 {
+        let mut lines: Vec<String> = EVERY_OP.lines().map(str::to_owned).collect();
+        for _ in 0..random.between(1, 3) {
+            let at = random.below(lines.len() as u64) as usize;
+            match random.below(4) {
+                0 => {
+                    lines.remove(at);
+                }
+                1 => {
+                    let other = random.below(lines.len() as u64) as usize;
+                    lines.swap(at, other);
+                }
+                _ => {
+                    let places: Vec<(usize, char)> = lines[at]
+                        .char_indices()
+                        .filter(|(_, c)| c.is_ascii_digit())
+                        .collect();
+                    if let Some((place, _)) = places.get(random.below(20) as usize) {
+                        lines[at]
+                            .replace_range(*place..place + 1, numbers[random.below(7) as usize]);
+                    }
+                }
+            }
+        }
+        let Ok(mut graph) = parse(&lines.join("\n")) else {
+            refused += 1;
+            continue;
+        };
+        if verify(&graph).is_err() {
+            refused += 1;
+            continue;
+        }
+        let options = Options {
+            mixed_precision: None,
+            verify: true,
+        };
+        optimize(&mut graph, &options).unwrap();
+        fused += usize::from(fuse(&graph).is_ok());
+    }
+    assert!(
+        refused > 1000 && fused > 100,
+        "{refused} refused, {fused} fused"
+    );
 }
 
 #[test]

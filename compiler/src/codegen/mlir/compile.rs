@@ -93,7 +93,7 @@ fn each_module<T: Send>(
     };
     thread::scope(|scope| {
         for _ in 1..threads.min(modules.len()) {
-            scope.spawn(&work);
+            scope.spawn(work);
         }
         work();
     });

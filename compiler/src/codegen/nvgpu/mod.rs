@@ -93,6 +93,9 @@ fn extents(kernel: &Kernel) -> usize {
     slots.max().unwrap_or(0)
 }
 
+/// Where a kernel's code begins, and the launch of a GPU kernel.
+pub type Entry = (u64, Option<GpuKernel>);
+
 /// PTX of scheduled kernels, module after module, with each one's place and launch.
 ///
 /// # Errors
@@ -100,7 +103,7 @@ fn extents(kernel: &Kernel) -> usize {
 pub fn compile(
     scheduled: &[Scheduled],
     target: &GpuTarget,
-) -> Result<(Vec<u8>, Vec<(u64, Option<GpuKernel>)>), String> {
+) -> Result<(Vec<u8>, Vec<Entry>), String> {
     let mut texts = Vec::with_capacity(scheduled.len());
     let mut launches = Vec::with_capacity(scheduled.len());
     for it in scheduled {

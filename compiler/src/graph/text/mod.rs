@@ -28,4 +28,4 @@ mod parser;
 mod printer;
 
 pub use parser::{ParseError, parse};
-pub use printer::{display, print, print_type};
+pub use printer::{display, print, print_dim, print_dims, print_type};

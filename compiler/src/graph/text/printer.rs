@@ -21,11 +21,17 @@ pub fn display(graph: &Graph) -> String {
 
 /// A type, `f32[images*49, 128]`.
 pub fn print_type(graph: &Graph, ty: &Type) -> String {
-    let dims: Vec<String> = ty.dims.iter().map(|dim| dim_text(graph, *dim)).collect();
-    format!("{}[{}]", ty.dtype, dims.join(", "))
+    format!("{}{}", ty.dtype, print_dims(graph, &ty.dims))
 }
 
-fn dim_text(graph: &Graph, dim: Dim) -> String {
+/// Sizes, `[images*49, 128]`.
+pub fn print_dims(graph: &Graph, dims: &[Dim]) -> String {
+    let dims: Vec<String> = dims.iter().map(|dim| print_dim(graph, *dim)).collect();
+    format!("[{}]", dims.join(", "))
+}
+
+/// A size, `images*49`.
+pub fn print_dim(graph: &Graph, dim: Dim) -> String {
     match dim {
         Dim::Fixed(n) => n.to_string(),
         Dim::Scaled { extent, scale } => {

@@ -174,12 +174,17 @@ fn sequence_axes(kernel: &Kernel) -> Result<(AxisId, AxisId), String> {
             return Err("a fold reads a contraction".to_owned());
         };
         let (of_lhs, of_rhs) = (kernel.axes_of_expr(lhs), kernel.axes_of_expr(rhs));
-        let scalars = if of_lhs.contains(&block) {
-            of_lhs
-        } else {
-            of_rhs
+        // An axis of one element appears in no address: where the block axis is one, its side is
+        // not known, and what both sides vary with are the axes of the batch.
+        let scalars = match (of_lhs.contains(&block), of_rhs.contains(&block)) {
+            (true, _) => of_lhs,
+            (false, true) => of_rhs,
+            (false, false) => of_lhs
+                .into_iter()
+                .filter(|axis| of_rhs.contains(axis))
+                .collect(),
         };
-        // An axis of one element appears in no address, so the lanes' side is not asked.
+        // For the same reason the lanes' side is not asked.
         let own = |axis: &AxisId| kernel.axis_of(*axis).parallel && !scalars.contains(axis);
         let vector = stage.domain.iter().copied().rfind(own);
         return Ok((vector.ok_or("no parallel axis for the lanes")?, block));
