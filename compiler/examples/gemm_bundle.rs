@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mm1_compiler::codegen::nvgpu::gemm::{Facts, MapDim, Schedule, schedule};
+use mm1_compiler::codegen::nvgpu::gemm::{Facts, MapDim, Schedule, plan, schedule};
 use mm1_compiler::graph::Unary;
 use mm1_compiler::kernel::{
     Address, AxisId, AxisSize, BufferId, Coordinate, Expr, ExprId, Kernel, StageKind, Store,
@@ -48,8 +48,6 @@ const SHAPES: [[u64; 3]; 6] = [
     [2048, 1024, 1024],
     [1000, 1032, 520],
 ];
-
-const TILES: [[u32; 2]; 4] = [[128, 256], [128, 128], [64, 128], [64, 64]];
 
 fn load(kernel: &mut Kernel, buffer: BufferId, terms: &[(AxisId, i64)]) -> ExprId {
     let address = address(terms);
@@ -202,27 +200,33 @@ fn main() -> Result<(), String> {
     for shape in SHAPES {
         cases.extend(FORMS.map(|(form, name)| (shape, form, name, None)));
     }
-    // What the choice of the tile is worth.
+    // What the choice of the shape is worth.
     for shape in [SHAPES[0], SHAPES[2], SHAPES[4]] {
         for (form, name) in [FORMS[0], FORMS[1], FORMS[4]] {
-            for tile in TILES {
-                cases.push((shape, form, name, Some(tile)));
+            for blocks in plan::SHAPES {
+                cases.push((shape, form, name, Some(blocks)));
             }
         }
     }
-    for (shape, form, form_name, tile) in cases {
+    for (shape, form, form_name, blocks) in cases {
         let kernel = build(form, shape);
         let facts = Facts {
-            tile,
+            shape: blocks,
             ..Facts::of(&kernel)
         };
-        let schedule = schedule(&kernel, &facts)?;
+        let schedule = match (schedule(&kernel, &facts), blocks) {
+            (Ok(schedule), _) => schedule,
+            // Not every shape takes every operand.
+            (Err(_), Some(_)) => continue,
+            (Err(refusal), None) => return Err(refusal),
+        };
         let mut name = String::from(form_name);
         for size in shape {
             let _ = write!(name, "_{size}");
         }
-        if let Some([rows, columns]) = tile {
-            let _ = write!(name, "_tile_{rows}x{columns}");
+        if let Some(blocks) = blocks {
+            let [rows, columns] = blocks.tile;
+            let _ = write!(name, "_{rows}x{columns}x{}", blocks.blocks);
         }
         std::fs::write(folder.join(format!("{name}.mlir")), &schedule.text)
             .map_err(|error| error.to_string())?;

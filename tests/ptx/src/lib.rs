@@ -7,9 +7,11 @@ mod module;
 mod number;
 mod parse;
 pub(crate) mod program;
+mod tensor_map;
 
 pub use fault::{Fault, FaultKind};
 pub use machine::{Options, Stats, launch};
 pub use memory::Memory;
 pub use module::{Module, Param};
 pub use parse::ParseError;
+pub use tensor_map::{TensorMap, TensorType};

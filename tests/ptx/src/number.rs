@@ -12,14 +12,16 @@ pub(crate) fn flush(x: f32) -> f32 {
     }
 }
 
-/// PTX has one NaN as a result of f32 arithmetic.
+/// PTX has one NaN as a result of f32 arithmetic. The test is one of integers, because a compiler may
+/// replace one NaN by another.
 #[inline(always)]
 pub(crate) fn canonical(x: f32) -> f32 {
-    if x.is_nan() {
-        f32::from_bits(0x7FFF_FFFF)
+    let bits = x.to_bits();
+    f32::from_bits(if bits & 0x7FFF_FFFF > 0x7F80_0000 {
+        0x7FFF_FFFF
     } else {
-        x
-    }
+        bits
+    })
 }
 
 /// Clamps to [0, 1]; NaN becomes 0.
@@ -151,13 +153,22 @@ pub(crate) fn to_f16(x: f32) -> f16 {
     }
 }
 
+/// `x` to f32, rounded to odd; `x` must be exact or rounded to odd itself.
+#[inline(always)]
+fn odd_f32(x: f64) -> f32 {
+    let near = x as f32;
+    let toward_zero = near.to_bits() - u32::from(f64::from(near).abs() > x.abs());
+    let inexact = f64::from(f32::from_bits(toward_zero)) != x;
+    f32::from_bits(toward_zero | u32::from(inexact))
+}
+
 /// An exact or odd-rounded f64 to bf16.
 #[inline]
 pub(crate) fn to_bf16_wide(x: f64) -> bf16 {
     if x.is_nan() {
         bf16::from_bits(0x7FFF)
     } else {
-        bf16::from_f64(x)
+        bf16::from_f32(odd_f32(x))
     }
 }
 
@@ -167,7 +178,7 @@ pub(crate) fn to_f16_wide(x: f64) -> f16 {
     if x.is_nan() {
         f16::from_bits(0x7FFF)
     } else {
-        f16::from_f64(x)
+        f16::from_f32(odd_f32(x))
     }
 }
 

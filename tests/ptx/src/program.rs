@@ -75,6 +75,10 @@ pub(crate) struct Inst {
     pub args: [u32; 5],
     /// Rows in `args[1..]` that a pure operation reads.
     pub reads: u8,
+    /// A plain `mov`, which may also move an accumulator that a tensor core still works on.
+    pub moves: bool,
+    /// Touches a register that some `wgmma` uses, other than by `mov`.
+    pub touches: bool,
     pub negated: bool,
     /// Predicate row, or `NONE`.
     pub guard: u32,
@@ -122,6 +126,143 @@ pub(crate) enum Op {
     /// `bool isspacep`: result, address.
     IsSpace(Space),
     Nop,
+    /// Makes earlier writes visible to asynchronous copies and tensor cores.
+    ProxyFence,
+    Mbarrier(Box<MbarrierOp>),
+    Copy(Box<ThreadCopy>),
+    CopyCommit,
+    /// Until at most this many of the thread's groups are open; `None`: until all copies are done.
+    CopyWait(Option<u32>),
+    /// An arrival at the mbarrier when the thread's copies are done.
+    CopyArrive {
+        address: AddressRow,
+        space: Space,
+        increments: bool,
+    },
+    Bulk(Box<Bulk>),
+    BulkCommit,
+    /// Until at most this many groups are open.
+    BulkWait(u32),
+    LoadMatrix(Box<MatrixAccess>),
+    StoreMatrix(Box<MatrixAccess>),
+    Mma(Box<Mma>),
+    WgmmaFence,
+    WgmmaCommit,
+    WgmmaWait(u32),
+    Wgmma(Box<Wgmma>),
+    SetRegisters,
+    /// `mapa`: result, rank; the address stays, because a cluster has one block.
+    MapAddress,
+}
+
+/// An operation on an mbarrier.
+pub(crate) struct MbarrierOp {
+    pub kind: MbarrierKind,
+    pub space: Space,
+    pub address: AddressRow,
+    /// Number of arrivals, or parity.
+    pub count: u32,
+    /// Expected or completed bytes.
+    pub bytes: u32,
+    /// Row of a state that is tested.
+    pub state: u32,
+    /// Row of a state or predicate that results.
+    pub result: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub(crate) enum MbarrierKind {
+    Init,
+    Invalidate,
+    Expect,
+    Complete,
+    Arrive { no_complete: bool, drop: bool },
+    Test,
+    TestParity,
+}
+
+/// `cp.async`: one thread's copy of 4, 8 or 16 bytes from global to shared memory.
+pub(crate) struct ThreadCopy {
+    pub target: AddressRow,
+    pub source: AddressRow,
+    pub bytes: u32,
+    /// Row of the bytes that are read, the rest being zero, or `NONE`.
+    pub size: u32,
+    /// Predicate row that makes all of it zero, or `NONE`.
+    pub ignore: u32,
+}
+
+/// `cp.async.bulk` and `cp.async.bulk.tensor`: a load if there is an mbarrier.
+pub(crate) struct Bulk {
+    pub shared: AddressRow,
+    /// Global address, or the generic address of a tensor map.
+    pub global: AddressRow,
+    /// Coordinates of a tensor's box; empty for a plain range.
+    pub coordinates: Vec<u32>,
+    pub tensor: bool,
+    /// Row of the bytes of a plain range.
+    pub size: u32,
+    /// Address of the mbarrier of a load.
+    pub mbarrier: Option<AddressRow>,
+    /// Row of the cluster mask, or `NONE`.
+    pub multicast: u32,
+}
+
+/// `ldmatrix` and `stmatrix`: 8 × 8 matrices of 16 bits.
+pub(crate) struct MatrixAccess {
+    pub registers: Vec<u32>,
+    pub address: AddressRow,
+    pub space: Space,
+    pub transposed: bool,
+}
+
+/// Element type of a tensor-core operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub(crate) enum Element {
+    F16,
+    Bf16,
+    Tf32,
+}
+
+impl Element {
+    /// Bytes.
+    pub fn bytes(self) -> u32 {
+        match self {
+            Element::F16 | Element::Bf16 => 2,
+            Element::Tf32 => 4,
+        }
+    }
+}
+
+/// `mma.sync.m16n8kK`, row by column, f32 accumulators.
+pub(crate) struct Mma {
+    pub element: Element,
+    pub k: u32,
+    pub d: Vec<u32>,
+    pub a: Vec<u32>,
+    pub b: Vec<u32>,
+    pub c: Vec<u32>,
+}
+
+/// `wgmma.mma_async.m64nNkK`, f32 accumulators.
+pub(crate) struct Wgmma {
+    pub element: Element,
+    pub n: u32,
+    /// Accumulators.
+    pub d: Vec<u32>,
+    /// Four registers of A, or none.
+    pub a_registers: Vec<u32>,
+    /// Descriptor of A, or `NONE`.
+    pub a: u32,
+    pub b: u32,
+    /// Predicate row: add to the accumulators rather than start from zero.
+    pub accumulate: u32,
+    pub negate_a: bool,
+    pub negate_b: bool,
+    pub transpose_a: bool,
+    pub transpose_b: bool,
 }
 
 /// A load or store.
@@ -297,8 +438,6 @@ pub(crate) struct Program {
     pub param_bytes: u32,
     /// Bytes of local memory of a thread.
     pub local_bytes: u32,
-    /// End of static shared variables; the first is at `SHARED_START`.
-    pub static_shared: u32,
     /// Where `.extern .shared` starts.
     pub dynamic_start: u32,
     pub required_threads: Option<[u32; 3]>,

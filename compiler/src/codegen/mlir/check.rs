@@ -139,6 +139,7 @@ const INTRINSICS: &[&str] = &[
 /// Operations of the NVVM dialect that the GPU emitters use (`nvvm.…`).
 const GPU_OPERATIONS: &[&str] = &[
     "bar.warp.sync",
+    "barrier0",
     "read.ptx.sreg.ctaid.x",
     "read.ptx.sreg.laneid",
     "read.ptx.sreg.nctaid.x",
@@ -170,6 +171,7 @@ pub fn check_operations(module: &Module, target: &Target) -> Result<(), CodegenE
             let name = name.as_str().unwrap_or("(not UTF-8)");
             let allowed = match name {
                 "builtin.module" => true,
+                "llvm.inline_asm" => matches!(target, Target::Gpu(_)),
                 "llvm.call_intrinsic" => {
                     let intrinsic = operation
                         .attribute("intrin")

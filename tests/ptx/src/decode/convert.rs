@@ -280,9 +280,8 @@ fn floats(to: Type, from: Type, integral: Option<Integral>, m: Modifiers) -> Opt
         }
         (Type::F32, Type::F32, None, true) if clean => pure!(f32; a: f32 => flush(a)),
         (Type::F32, Type::F16, None, _) if clean => pure!(f32; a: f16 => canonical(a.to_f32())),
-        (Type::F32, Type::Bf16, None, false) if clean => {
-            pure!(f32; a: bf16 => canonical(a.to_f32()))
-        }
+        // The bits move up; a NaN keeps its payload.
+        (Type::F32, Type::Bf16, None, false) if clean => pure!(u32; a: u16 => u32::from(a) << 16),
         (Type::F32, Type::Bf16, None, true) if clean => {
             pure!(f32; a: bf16 => canonical(flush(a.to_f32())))
         }
@@ -297,13 +296,13 @@ fn floats(to: Type, from: Type, integral: Option<Integral>, m: Modifiers) -> Opt
             pure!(f32; a: f64 => canonical(flush(a as f32)))
         }
         (Type::F32, Type::F64, Some(Rounding::Zero), false) if clean => {
-            pure!(f32; a: f64 => round_f32(a, Rounding::Zero))
+            pure!(f32; a: f64 => canonical(round_f32(a, Rounding::Zero)))
         }
         (Type::F32, Type::F64, Some(Rounding::Down), false) if clean => {
-            pure!(f32; a: f64 => round_f32(a, Rounding::Down))
+            pure!(f32; a: f64 => canonical(round_f32(a, Rounding::Down)))
         }
         (Type::F32, Type::F64, Some(Rounding::Up), false) if clean => {
-            pure!(f32; a: f64 => round_f32(a, Rounding::Up))
+            pure!(f32; a: f64 => canonical(round_f32(a, Rounding::Up)))
         }
         (Type::F16, Type::F64, Some(Rounding::Nearest), false) if clean => {
             pure!(f16; a: f64 => to_f16_wide(a))

@@ -63,12 +63,21 @@ impl Decoder<'_> {
             "lop3" if parts.len() == 2 => self.table(i, Some(bits::lop3())),
             "addc" | "subc" => self.carry(i),
             "add" | "sub" if parts[1] == "cc" => self.carry(i),
-            name if FENCES.contains(&name) && !self.is_special_fence(i) => {
-                self.emit(Op::Fence, [NONE; 5]);
+            name if FENCES.contains(&name) => {
+                let op = if self.is_proxy_fence(i)? {
+                    Op::ProxyFence
+                } else {
+                    Op::Fence
+                };
+                self.emit(op, [NONE; 5]);
                 Ok(())
             }
             _ => {
-                if self.memory(i)? || self.synchronisation(i)? {
+                if self.memory(i)?
+                    || self.synchronisation(i)?
+                    || self.asynchronous(i)?
+                    || self.tensor(i)?
+                {
                     return Ok(());
                 }
                 let pure = self.arithmetic(i);
@@ -192,7 +201,12 @@ impl Decoder<'_> {
                 let target = self.target(to, class)?;
                 self.emit(Op::Clock(class), [target, NONE, NONE, NONE, NONE]);
             }
-            _ => return self.table(i, bits::find("mov", ty)),
+            _ => {
+                self.moving = true;
+                let done = self.table(i, bits::find("mov", ty));
+                self.moving = false;
+                return done;
+            }
         }
         Ok(())
     }
@@ -506,9 +520,18 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Whether a fence is more than an order of memory.
-    fn is_special_fence(&self, i: &Instruction) -> bool {
-        i.opcode[0] == "fence" && matches!(i.opcode[1].as_str(), "proxy" | "mbarrier_init")
+    /// Whether a fence makes writes visible to the asynchronous proxy.
+    fn is_proxy_fence(&self, i: &Instruction) -> Result<bool> {
+        if i.opcode[0] != "fence" {
+            return Ok(false);
+        }
+        match (i.opcode[1].as_str(), i.opcode.get(2).map(String::as_str)) {
+            ("proxy", Some("async" | "async::generic")) | ("mbarrier_init", _) => Ok(true),
+            // Tensor maps do not change while a kernel runs.
+            ("proxy", Some("alias" | "tensormap::generic")) => Ok(false),
+            ("proxy", _) => self.unknown(i),
+            _ => Ok(false),
+        }
     }
 
     /// The space that an opcode's part names.

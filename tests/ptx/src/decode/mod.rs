@@ -1,6 +1,7 @@
 //! From syntax to a [`Program`]: names become rows, labels become places, device functions are
 //! expanded where they are called.
 
+mod asynchronous;
 mod bits;
 mod compare;
 mod convert;
@@ -10,6 +11,7 @@ mod integer;
 mod memory;
 mod operands;
 mod sync;
+mod tensor;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -67,6 +69,10 @@ pub(crate) struct Decoder<'a> {
     guard: (u32, bool),
     carry: Option<u32>,
     ordered: bool,
+    /// The instruction is a plain `mov`.
+    moving: bool,
+    /// Rows of accumulators and of A operands of `wgmma`.
+    wgmma_rows: Vec<u32>,
 }
 
 fn align(value: u32, to: u32) -> u32 {
@@ -129,6 +135,8 @@ pub(crate) fn decode(source: &Source, entry: &Function) -> Result<Program> {
         guard: (NONE, false),
         carry: None,
         ordered: false,
+        moving: false,
+        wgmma_rows: Vec::new(),
     };
     for (index, variable) in source.variables.iter().enumerate() {
         let place = match variable.space {
@@ -168,6 +176,7 @@ pub(crate) fn decode(source: &Source, entry: &Function) -> Result<Program> {
     decoder.body(body)?;
     decoder.emit(Op::Exit, [NONE; 5]);
     decoder.patch()?;
+    decoder.mark_touches();
     Ok(Program {
         name: entry.name.clone(),
         code: decoder.code,
@@ -177,7 +186,6 @@ pub(crate) fn decode(source: &Source, entry: &Function) -> Result<Program> {
         params,
         param_bytes,
         local_bytes: align(decoder.local_bytes, 16),
-        static_shared: end,
         dynamic_start,
         required_threads: entry.required_threads,
         most_threads: entry.most_threads,
@@ -236,10 +244,13 @@ impl<'a> Decoder<'a> {
     fn emit_reading(&mut self, op: Op, args: [u32; 5], reads: u8) {
         let source = self.sources.len().saturating_sub(1) as u32;
         let (guard, negated) = self.guard;
+        let moves = self.moving;
         self.code.push(Inst {
             op,
             args,
             reads,
+            moves,
+            touches: false,
             negated,
             guard,
             source,
@@ -271,6 +282,24 @@ impl<'a> Decoder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Finds the instructions that use registers of `wgmma`.
+    fn mark_touches(&mut self) {
+        let mut used = vec![false; self.rows as usize];
+        for &row in &self.wgmma_rows {
+            used[row as usize] = true;
+        }
+        let uses = |row: u32| used.get(row as usize).is_some_and(|&used| used);
+        for inst in self.code.iter_mut().filter(|inst| !inst.moves) {
+            inst.touches = match &inst.op {
+                Op::Pure(_) => inst.args.iter().any(|&row| uses(row)),
+                Op::Load(access) | Op::Store(access) => {
+                    access.elements.iter().any(|&(row, _)| uses(row))
+                }
+                _ => false,
+            };
+        }
     }
 
     fn class(&self, ty: Type) -> Result<Class> {

@@ -2,6 +2,7 @@
 
 use super::block::{Block, check_written};
 use super::rows::{Class, LANES, Rows};
+use super::shared::Who;
 use super::space::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW_BYTES};
 use crate::fault::{FaultKind, Trouble};
 use crate::parse::syntax::Space;
@@ -128,7 +129,13 @@ impl Block<'_> {
         Ok(u64::from_le_bytes(value))
     }
 
-    pub(super) fn load(&mut self, w: usize, access: &Access, active: u32) -> Result<(), Trouble> {
+    pub(super) fn load(
+        &mut self,
+        w: usize,
+        access: &Access,
+        active: u32,
+        line: u32,
+    ) -> Result<(), Trouble> {
         check_written(&self.warps[w].rows, access.address.slot, active)?;
         let addresses = addresses(&self.warps[w].rows, &access.address);
         let bytes = access.bytes;
@@ -148,8 +155,14 @@ impl Block<'_> {
                     self.traffic.global_read += u64::from(total);
                 }
                 Space::Shared => {
+                    let who = Who {
+                        warp: w,
+                        lane,
+                        line,
+                        atomic: false,
+                    };
                     for (value, place) in values.iter_mut().zip(places) {
-                        *value = self.shared.read(lane, address + place, bytes)?;
+                        *value = self.shared.read(who, address + place, bytes)?;
                     }
                     self.traffic.shared_read += u64::from(total);
                 }
@@ -184,7 +197,13 @@ impl Block<'_> {
         Ok(())
     }
 
-    pub(super) fn store(&mut self, w: usize, access: &Access, active: u32) -> Result<(), Trouble> {
+    pub(super) fn store(
+        &mut self,
+        w: usize,
+        access: &Access,
+        active: u32,
+        line: u32,
+    ) -> Result<(), Trouble> {
         let rows = &self.warps[w].rows;
         check_written(rows, access.address.slot, active)?;
         for &(slot, _) in &access.elements {
@@ -215,8 +234,14 @@ impl Block<'_> {
                     self.traffic.global_written += u64::from(total);
                 }
                 Space::Shared => {
+                    let who = Who {
+                        warp: w,
+                        lane,
+                        line,
+                        atomic: false,
+                    };
                     for (&value, place) in values.iter().zip(places) {
-                        self.shared.write(lane, address + place, bytes, value)?;
+                        self.shared.write(who, address + place, bytes, value)?;
                     }
                     self.traffic.shared_written += u64::from(total);
                 }
@@ -237,7 +262,13 @@ impl Block<'_> {
     }
 
     /// One lane after the other.
-    pub(super) fn atomic(&mut self, w: usize, atomic: &Atomic, active: u32) -> Result<(), Trouble> {
+    pub(super) fn atomic(
+        &mut self,
+        w: usize,
+        atomic: &Atomic,
+        active: u32,
+        line: u32,
+    ) -> Result<(), Trouble> {
         if atomic.refused {
             let message =
                 "atomics of floats are refused: their sums depend on the order of threads";
@@ -286,9 +317,15 @@ impl Block<'_> {
                     old
                 }
                 Space::Shared => {
-                    let old = self.shared.read(lane, address, bytes)?;
+                    let who = Who {
+                        warp: w,
+                        lane,
+                        line,
+                        atomic: true,
+                    };
+                    let old = self.shared.read(who, address, bytes)?;
                     let new = combine(atomic.kind, bytes, old, value, other);
-                    self.shared.write(lane, address, bytes, new)?;
+                    self.shared.write(who, address, bytes, new)?;
                     old
                 }
                 Space::Local | Space::Param | Space::Const => {

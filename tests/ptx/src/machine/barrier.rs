@@ -1,6 +1,7 @@
 //! The sixteen barriers of a block, and the barrier of its cluster of one.
 
 use super::block::{Block, Step, check_written};
+use super::order::Clock;
 use super::rows::LANES;
 use super::warp::Wait;
 use crate::fault::{FaultKind, Trouble};
@@ -14,6 +15,8 @@ pub(crate) struct Barriers {
     cluster_arrived: u32,
     /// Cluster barriers that completed.
     cluster_done: u32,
+    /// What those who arrived have done.
+    cluster_order: Clock,
 }
 
 #[derive(Clone, Default)]
@@ -22,6 +25,8 @@ struct Named {
     expected: u32,
     /// Threads that came, as they count.
     arrived: u32,
+    /// What those who came have done.
+    order: Clock,
     /// `.red`: true predicates so far.
     trues: u32,
     /// `.red`: predicates so far.
@@ -77,6 +82,9 @@ impl Block<'_> {
                 }
                 self.warps[w].cluster += 1;
                 self.barriers.cluster_arrived += active.count_ones();
+                self.shared
+                    .order
+                    .release(w, &mut self.barriers.cluster_order);
                 self.settle_barriers();
                 return Ok(Step::Next);
             }
@@ -137,6 +145,7 @@ impl Block<'_> {
         }
         barrier.expected = expected;
         barrier.arrived += counted;
+        self.shared.order.release(w, &mut barrier.order);
         if let Some((target, predicate, negated, mode)) = op.reduce {
             check_written(&self.warps[w].rows, predicate, active)?;
             let value = self.warps[w].rows.predicate(predicate);
@@ -179,14 +188,33 @@ impl Block<'_> {
                     }
                 }
             }
-            self.wake(|wait| wait == Wait::Barrier(id));
+            self.pass(&done.order, |wait| wait == Wait::Barrier(id));
         }
         if self.barriers.cluster_arrived > 0 && self.barriers.cluster_arrived >= live {
             self.barriers.cluster_arrived = 0;
             self.barriers.cluster_done += 1;
         }
         let done = self.barriers.cluster_done;
-        self.wake(|wait| matches!(wait, Wait::Cluster(number) if number <= done));
+        let order = self.barriers.cluster_order.clone();
+        self.pass(
+            &order,
+            |wait| matches!(wait, Wait::Cluster(number) if number <= done),
+        );
+    }
+
+    /// Groups whose wait is over go on, and know what the others did before it.
+    fn pass(&mut self, order: &Clock, over: impl Fn(Wait) -> bool) {
+        for w in 0..self.warps.len() {
+            let live = self.warps[w].live;
+            for index in 0..self.warps[w].groups.len() {
+                let group = &mut self.warps[w].groups[index];
+                if over(group.wait) {
+                    group.wait = Wait::No;
+                    self.progress += 1;
+                    self.shared.order.acquire(w, order, group.mask == live);
+                }
+            }
+        }
     }
 
     /// Groups whose wait is over go on.

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::barrier::Barriers;
+use super::copies::Pending;
+use super::mbarrier::Mbarrier;
 use super::rows::{ALL, Class, LANES, Rows};
 use super::shared::Shared;
 use super::warp::{Group, Wait, Warp};
+use super::wgmma::Log;
 use super::{Launch, Stats};
 use crate::fault::{Fault, FaultKind, Trouble};
-use crate::program::{Constant, NONE, Op, Special};
+use crate::program::{Constant, Inst, NONE, Op, Special};
 
 /// Instructions of a warp's turn in the plain order; long, and still finite for loops that wait.
 const LONG_TURN: u64 = 1 << 16;
@@ -22,6 +25,12 @@ pub(crate) struct Block<'a> {
     pub warps: Vec<Warp>,
     pub shared: Shared,
     pub barriers: Barriers,
+    pub mbarriers: BTreeMap<u64, Mbarrier>,
+    /// Copies and arrivals that happen by themselves.
+    pub pending: Vec<Pending>,
+    pub wgmma_logs: Vec<Log>,
+    /// Counts what may let a waiting thread go on.
+    pub progress: u64,
     /// Number of this block.
     pub number: u32,
     /// Executions of each instruction: by warps, by threads.
@@ -40,6 +49,8 @@ pub(crate) struct Traffic {
     pub global_written: u64,
     pub shared_read: u64,
     pub shared_written: u64,
+    pub copied_to_shared: u64,
+    pub accumulator_moves: u64,
 }
 
 /// What the instruction did to the group's way.
@@ -69,8 +80,16 @@ impl<'a> Block<'a> {
             warps: (0..count)
                 .map(|_| Warp::new(program.rows, program.local_bytes))
                 .collect(),
-            shared: Shared::new(program.dynamic_start + launch.dynamic_shared),
+            shared: Shared::new(
+                program.dynamic_start + launch.dynamic_shared,
+                count as usize,
+                launch.options.shared_races,
+            ),
             barriers: Barriers::default(),
+            mbarriers: BTreeMap::new(),
+            pending: Vec::new(),
+            wgmma_logs: Vec::new(),
+            progress: 0,
             number: 0,
             counts: vec![(0, 0); program.code.len()],
             traffic: Traffic::default(),
@@ -106,6 +125,8 @@ impl<'a> Block<'a> {
             global_written_bytes: self.traffic.global_written,
             shared_read_bytes: self.traffic.shared_read,
             shared_written_bytes: self.traffic.shared_written,
+            bulk_read_bytes: self.traffic.copied_to_shared,
+            accumulator_moves: self.traffic.accumulator_moves,
         }
     }
 
@@ -117,19 +138,16 @@ impl<'a> Block<'a> {
         self.random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(number) << 32 | 1;
         self.shared.reset();
         self.barriers = Barriers::default();
+        self.mbarriers.clear();
+        self.pending.clear();
+        self.wgmma_logs.clear();
+        self.wgmma_logs
+            .resize_with(self.warps.len().div_ceil(4), Log::default);
         let launch = self.launch;
         let threads = launch.threads();
         for (index, warp) in self.warps.iter_mut().enumerate() {
             let left = threads - (index * LANES) as u32;
-            warp.live = if left >= 32 { ALL } else { (1 << left) - 1 };
-            warp.groups.clear();
-            warp.groups.push(Group {
-                pc: 0,
-                mask: warp.live,
-                wait: Wait::No,
-            });
-            warp.cluster = 0;
-            warp.local.reset();
+            warp.reset(if left >= 32 { ALL } else { (1 << left) - 1 });
             fill_constants(launch, number, index, &mut warp.rows);
         }
     }
@@ -146,10 +164,12 @@ impl<'a> Block<'a> {
     pub fn run(&mut self, number: u32) -> Result<(), Box<Fault>> {
         self.reset(number);
         let count = self.warps.len();
-        let mut turn = 0;
-        let mut vain = 0;
+        let scheduled = self.launch.options.schedule != 0;
+        let (mut turn, mut vain, mut progress) = (0, 0, 0);
         loop {
-            let scheduled = self.launch.options.schedule != 0;
+            if scheduled && !self.pending.is_empty() && self.next_random().is_multiple_of(8) {
+                self.deliver_one()?;
+            }
             let start = if scheduled {
                 self.next_random() as usize % count
             } else {
@@ -160,12 +180,24 @@ impl<'a> Block<'a> {
                 .find(|&w| self.warps[w].is_ready());
             let Some(w) = ready else {
                 if self.warps.iter().all(|warp| warp.live == 0) {
-                    return Ok(());
+                    return self
+                        .check_end()
+                        .map_err(|(w, pc, trouble)| self.fault(w, pc, trouble));
                 }
-                if self.progress_when_idle(&mut vain) {
+                if !self.pending.is_empty() {
+                    self.deliver_one()?;
                     continue;
                 }
-                return Err(self.deadlock());
+                vain = if progress == self.progress {
+                    vain + 1
+                } else {
+                    0
+                };
+                progress = self.progress;
+                if vain > VAIN_ROUNDS || !self.wake_pollers() {
+                    return Err(self.deadlock());
+                }
+                continue;
             };
             let turns = match scheduled {
                 // Both single instructions and long stretches show faults that the other hides.
@@ -173,24 +205,30 @@ impl<'a> Block<'a> {
                 true => 1 + self.next_random() % 24,
                 false => LONG_TURN,
             };
-            let waits = self.run_warp(w, turns)?;
-            // In the plain order a warp goes on until it waits.
-            turn = if waits || !scheduled {
-                (w + 1) % count
-            } else {
-                w
-            };
+            self.run_warp(w, turns)?;
+            turn = (w + 1) % count;
         }
     }
 
-    /// Lets something happen when no warp is ready; whether there was anything.
-    fn progress_when_idle(&mut self, vain: &mut u32) -> bool {
-        *vain += 1;
-        *vain <= VAIN_ROUNDS && self.wake_pollers()
+    /// Carries out the oldest pending operation, or a random one.
+    fn deliver_one(&mut self) -> Result<(), Box<Fault>> {
+        let index = match self.launch.options.schedule {
+            0 => 0,
+            _ => self.next_random() as usize % self.pending.len(),
+        };
+        self.deliver(index)
+            .map_err(|(w, pc, trouble)| self.fault(w, pc, trouble))
     }
 
+    /// Threads that tested an mbarrier in vain go on; whether there are any.
     fn wake_pollers(&mut self) -> bool {
-        false
+        let any = self.warps.iter().any(|warp| {
+            warp.groups
+                .iter()
+                .any(|group| matches!(group.wait, Wait::Poll(_)))
+        });
+        self.wake(|wait| matches!(wait, Wait::Poll(_)));
+        any
     }
 
     /// Instructions so far, as a clock.
@@ -216,6 +254,12 @@ impl<'a> Block<'a> {
                     Wait::Together => "the other threads of its warp".to_string(),
                     Wait::Barrier(id) => format!("barrier {id}{}", self.barriers.describe(id)),
                     Wait::Cluster(_) => "the cluster barrier".to_string(),
+                    Wait::Poll(address) => match self.mbarriers.get(&address) {
+                        Some(mbarrier) => {
+                            format!("the mbarrier at {address:#x} ({})", mbarrier.describe())
+                        }
+                        None => format!("the mbarrier at {address:#x}"),
+                    },
                 };
                 let line =
                     self.source_of(group.pc.saturating_sub(u32::from(!matches!(
@@ -336,6 +380,9 @@ impl<'a> Block<'a> {
                         mask &= !taken;
                     }
                     Step::Exit(done) => {
+                        if let Err(trouble) = self.check_exit(w, done) {
+                            return Err(self.fault(w, pc, trouble));
+                        }
                         self.warps[w].live &= !done;
                         mask &= !done;
                         pc += 1;
@@ -406,6 +453,12 @@ impl<'a> Block<'a> {
         match &inst.op {
             Op::Pure(run) => {
                 if active != 0 {
+                    if inst.touches || warp.rows.busy != 0 {
+                        if let Some(step) = self.guarded_step(w, inst, active)? {
+                            return Ok(step);
+                        }
+                    }
+                    let warp = &mut self.warps[w];
                     for &source in &inst.args[1..1 + inst.reads as usize] {
                         check_written(&warp.rows, source, active)?;
                     }
@@ -425,10 +478,55 @@ impl<'a> Block<'a> {
                 Step::Exit(active)
             }),
             _ if active == 0 => Ok(Step::Next),
-            Op::Load(access) => self.load(w, access, active).map(|()| Step::Next),
-            Op::Store(access) => self.store(w, access, active).map(|()| Step::Next),
-            _ => self.rare(w, inst, mask, active),
+            Op::Load(access) => {
+                if inst.touches || warp.rows.busy != 0 {
+                    for &(row, _) in access.elements.iter().filter(|(row, _)| *row != NONE) {
+                        self.check_free(w, row, active)?;
+                        if inst.touches {
+                            self.warps[w].rows.touched.insert(row);
+                        }
+                    }
+                }
+                let line = launch.program.sources[inst.source as usize].0;
+                self.load(w, access, active, line).map(|()| Step::Next)
+            }
+            Op::Store(access) => {
+                if inst.touches {
+                    let rows = &mut self.warps[w].rows;
+                    rows.touched
+                        .extend(access.elements.iter().map(|(row, _)| *row));
+                }
+                let line = launch.program.sources[inst.source as usize].0;
+                self.store(w, access, active, line).map(|()| Step::Next)
+            }
+            _ => self.rare(w, pc, mask, active),
         }
+    }
+
+    /// A pure operation while tensor cores use registers, or on registers that they use.
+    #[cold]
+    fn guarded_step(
+        &mut self,
+        w: usize,
+        inst: &Inst,
+        active: u32,
+    ) -> Result<Option<Step>, Trouble> {
+        let target = inst.args[0];
+        self.check_free(w, target, active)?;
+        if inst.moves && self.warps[w].rows.is_pending(inst.args[1]) {
+            if active != ALL {
+                return check_written(&self.warps[w].rows, inst.args[1], active).map(|()| None);
+            }
+            self.move_accumulator(w, target, inst.args[1]);
+            self.traffic.accumulator_moves += 1;
+            return Ok(Some(Step::Next));
+        }
+        if inst.touches {
+            let rows = &mut self.warps[w].rows;
+            rows.touched
+                .extend(inst.args.iter().filter(|&&row| row != NONE));
+        }
+        Ok(None)
     }
 }
 
@@ -458,7 +556,6 @@ fn unwritten(missing: u32) -> Trouble {
 
 /// Constants and special registers of a warp.
 fn fill_constants(launch: &Launch, number: u32, warp: usize, rows: &mut Rows) {
-    rows.written.fill(0);
     let block = launch.block_index(number);
     for &(slot, class, constant) in &launch.program.constants {
         let mut values = [0u64; LANES];

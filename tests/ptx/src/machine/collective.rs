@@ -2,7 +2,7 @@
 
 use super::access::{lanes, resolve};
 use super::block::{Block, Step, check_written};
-use super::rows::{Class, LANES, Lane};
+use super::rows::{ALL, Class, LANES, Lane};
 use crate::fault::{FaultKind, Trouble};
 use crate::parse::syntax::Space;
 use crate::program::{Inst, NONE, Op, Reduce, Shuffle, ShuffleMode, Vote};
@@ -12,10 +12,13 @@ impl Block<'_> {
     pub(super) fn rare(
         &mut self,
         w: usize,
-        inst: &Inst,
+        pc: u32,
         mask: u32,
         active: u32,
     ) -> Result<Step, Trouble> {
+        let program = self.launch.program;
+        let inst = &program.code[pc as usize];
+        let line = program.sources[inst.source as usize].0;
         let first = active.trailing_zeros() as usize;
         match &inst.op {
             Op::Pure(_) | Op::Branch(_) | Op::Exit | Op::Load(_) | Op::Store(_) => {}
@@ -36,7 +39,7 @@ impl Block<'_> {
                     .rows
                     .set_narrow(inst.args[0], active, &[active; LANES]);
             }
-            Op::Atomic(atomic) => self.atomic(w, atomic, active)?,
+            Op::Atomic(atomic) => self.atomic(w, atomic, active, line)?,
             Op::IsSpace(space) => {
                 check_written(&self.warps[w].rows, inst.args[1], active)?;
                 let rows = &mut self.warps[w].rows;
@@ -50,6 +53,49 @@ impl Block<'_> {
             Op::WarpSync => {
                 if self.members(w, inst.args[1], mask, active)?.is_none() {
                     return Ok(Step::Together);
+                }
+                self.shared.order.sync_warp(w);
+            }
+            Op::ProxyFence => self.shared.order.fence(w),
+            Op::Mbarrier(op) => return self.mbarrier_op(w, op, active, line),
+            Op::Copy(copy) => self.thread_copy(w, copy, active, line)?,
+            Op::CopyCommit => self.commit_copies(w, active),
+            Op::CopyWait(open) => self.wait_copies(w, *open, active)?,
+            Op::CopyArrive {
+                address,
+                space,
+                increments,
+            } => {
+                self.copy_arrive(w, pc, (address, *space, *increments), active, line)?;
+            }
+            Op::Bulk(bulk) => self.bulk(w, pc, bulk, active, line)?,
+            Op::BulkCommit => self.commit_stores(w, active),
+            Op::BulkWait(open) => self.wait_stores(w, *open, active)?,
+            Op::LoadMatrix(_) | Op::StoreMatrix(_) | Op::Mma(_) if active != self.warps[w].live => {
+                return Ok(Step::Together);
+            }
+            Op::LoadMatrix(_) | Op::StoreMatrix(_) | Op::Mma(_) if active != ALL => {
+                let message = "a matrix instruction needs all 32 threads of a warp";
+                return Err(Trouble::new(FaultKind::Divergence, first, message));
+            }
+            Op::LoadMatrix(access) => self.load_matrix(w, access, active, line)?,
+            Op::StoreMatrix(access) => self.store_matrix(w, access, active, line)?,
+            Op::Mma(mma) => self.mma(w, mma)?,
+            Op::WgmmaFence => return self.wgmma_fence(w, active),
+            Op::WgmmaCommit => return self.wgmma_commit(w, active),
+            Op::WgmmaWait(open) => return self.wgmma_wait(w, *open, active),
+            Op::Wgmma(op) => return self.wgmma(w, op, pc, active, line),
+            Op::SetRegisters => {
+                if active != self.warps[w].live {
+                    return Ok(Step::Together);
+                }
+            }
+            Op::MapAddress => {
+                check_written(&self.warps[w].rows, inst.args[2], active)?;
+                let ranks = self.warps[w].rows.narrow(inst.args[2]);
+                if let Some(lane) = lanes(active).find(|&lane| ranks[lane] != 0) {
+                    let message = format!("rank {} of a cluster of one", ranks[lane]);
+                    return Err(Trouble::new(FaultKind::Operand, lane, message));
                 }
             }
             Op::Shuffle(shuffle) => {

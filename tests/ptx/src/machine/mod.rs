@@ -4,11 +4,16 @@ mod access;
 mod barrier;
 mod block;
 mod collective;
+mod copies;
 mod local;
+mod matrix;
+mod mbarrier;
+mod order;
 pub(crate) mod rows;
 mod shared;
 pub(crate) mod space;
 mod warp;
+mod wgmma;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -70,6 +75,10 @@ pub struct Stats {
     pub shared_read_bytes: u64,
     /// Bytes that threads stored to shared memory.
     pub shared_written_bytes: u64,
+    /// Bytes that bulk copies brought to shared memory.
+    pub bulk_read_bytes: u64,
+    /// `mov` of accumulators that a `wgmma` was still working on; see [`Options`].
+    pub accumulator_moves: u64,
 }
 
 impl Stats {
@@ -97,6 +106,8 @@ impl Stats {
         self.global_written_bytes += other.global_written_bytes;
         self.shared_read_bytes += other.shared_read_bytes;
         self.shared_written_bytes += other.shared_written_bytes;
+        self.bulk_read_bytes += other.bulk_read_bytes;
+        self.accumulator_moves += other.accumulator_moves;
     }
 }
 

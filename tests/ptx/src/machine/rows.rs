@@ -4,6 +4,8 @@
 //! value extended by zeros. A predicate is a mask in the first word of its row. Constants and special
 //! registers are rows that are filled when the warp starts, so an operand is always a row.
 
+use std::collections::BTreeSet;
+
 use half::{bf16, f16};
 
 /// All lanes.
@@ -21,6 +23,14 @@ pub(crate) struct Rows {
     rows: Vec<Row>,
     /// Lanes that hold a value, for each row; for two-row registers, in the first.
     pub written: Vec<u32>,
+    /// For each row the tensor-core instructions that still accumulate in it; it then counts as unwritten.
+    pending: Vec<u16>,
+    /// For each row the tensor-core instructions that still read it.
+    held: Vec<u16>,
+    /// Number of rows with either.
+    pub busy: u32,
+    /// Rows used since the last `wgmma.fence`, among those that matter to one.
+    pub touched: BTreeSet<u32>,
 }
 
 impl Rows {
@@ -28,7 +38,60 @@ impl Rows {
         Rows {
             rows: vec![Row([0; LANES]); count],
             written: vec![0; count],
+            pending: vec![0; count],
+            held: vec![0; count],
+            busy: 0,
+            touched: BTreeSet::new(),
         }
+    }
+
+    /// Forgets all values.
+    pub fn reset(&mut self) {
+        self.written.fill(0);
+        self.pending.fill(0);
+        self.held.fill(0);
+        self.busy = 0;
+        self.touched.clear();
+    }
+
+    /// A tensor core accumulates in the row.
+    pub fn make_pending(&mut self, slot: u32) {
+        let count = &mut self.pending[slot as usize];
+        self.busy += u32::from(*count == 0);
+        *count += 1;
+        self.written[slot as usize] = 0;
+    }
+
+    /// One of the instructions that accumulate in the row is waited for.
+    pub fn release(&mut self, slot: u32) {
+        let count = &mut self.pending[slot as usize];
+        *count -= 1;
+        if *count == 0 {
+            self.busy -= 1;
+            self.written[slot as usize] = ALL;
+        }
+    }
+
+    pub fn is_pending(&self, slot: u32) -> bool {
+        self.pending[slot as usize] != 0
+    }
+
+    /// A tensor core reads the row.
+    pub fn hold(&mut self, slot: u32) {
+        let count = &mut self.held[slot as usize];
+        self.busy += u32::from(*count == 0);
+        *count += 1;
+    }
+
+    pub fn unhold(&mut self, slot: u32) {
+        let count = &mut self.held[slot as usize];
+        *count -= 1;
+        self.busy -= u32::from(*count == 0);
+    }
+
+    /// Whether the row may be written.
+    pub fn is_free(&self, slot: u32) -> bool {
+        self.pending[slot as usize] == 0 && self.held[slot as usize] == 0
     }
 
     /// A register of up to 32 bits.

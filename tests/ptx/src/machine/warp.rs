@@ -1,7 +1,8 @@
 //! A warp: its registers, and its threads in groups that stand at one place.
 
+use super::copies::{OpenCopy, OpenStore};
 use super::local::Local;
-use super::rows::Rows;
+use super::rows::{LANES, Rows};
 
 /// Threads of a warp that stand at one instruction.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,8 @@ pub(crate) enum Wait {
     Barrier(u32),
     /// All threads' arrival at the cluster barrier of this number.
     Cluster(u32),
+    /// An mbarrier's phase that was tested in vain; tested again when something changes.
+    Poll(u64),
 }
 
 /// A warp of a block.
@@ -35,6 +38,15 @@ pub(crate) struct Warp {
     pub cache: usize,
     /// Cluster barriers that the warp has arrived at.
     pub cluster: u32,
+    /// `cp.async` that are not done, and how many there were.
+    pub copies: Vec<OpenCopy>,
+    pub copy_count: u64,
+    /// Groups that each lane committed.
+    pub copy_groups: [u32; LANES],
+    /// Bulk copies to global memory that are not done, and the groups of each lane.
+    pub stores: Vec<OpenStore>,
+    pub store_groups: [u32; LANES],
+    pub wgmma: super::wgmma::State,
 }
 
 impl Warp {
@@ -46,7 +58,33 @@ impl Warp {
             groups: Vec::new(),
             cache: 0,
             cluster: 0,
+            copies: Vec::new(),
+            copy_count: 0,
+            copy_groups: [0; LANES],
+            stores: Vec::new(),
+            store_groups: [0; LANES],
+            wgmma: super::wgmma::State::default(),
         }
+    }
+
+    /// As at the start of a block.
+    pub fn reset(&mut self, live: u32) {
+        self.live = live;
+        self.groups.clear();
+        self.groups.push(Group {
+            pc: 0,
+            mask: live,
+            wait: Wait::No,
+        });
+        self.cluster = 0;
+        self.local.reset();
+        self.rows.reset();
+        self.copies.clear();
+        self.copy_count = 0;
+        self.copy_groups = [0; LANES];
+        self.stores.clear();
+        self.store_groups = [0; LANES];
+        self.wgmma = super::wgmma::State::default();
     }
 
     pub fn is_ready(&self) -> bool {
@@ -85,7 +123,7 @@ impl Warp {
         self.groups.iter().any(|group| match group.wait {
             Wait::No => group.pc <= pc,
             Wait::Together => group.pc == pc,
-            Wait::Barrier(_) | Wait::Cluster(_) => false,
+            Wait::Barrier(_) | Wait::Cluster(_) | Wait::Poll(_) => false,
         })
     }
 }

@@ -9,13 +9,14 @@
 //! [`plan`] estimates both times for each tile shape and takes the least.
 //!
 //! # Shape
-//! A block is one producing warpgroup and one consuming warpgroup for each 64 rows of the tile. They
+//! A block is one consuming warpgroup for each 64 rows of the tile and one that produces. They
 //! share a ring of steps in shared memory. Each slot of the ring has two barriers: *full*, on which
 //! the producer's copies (by bytes) and stores (by arrivals) are counted, and *empty*, on which each
 //! consuming warp arrives when the multiplications that read the slot are done. Consumers hold the
 //! accumulators in registers: 128 of them a thread for 256 columns, so at two consumers the producer
-//! hands its registers over (`setmaxnreg`). Tiles of 64 rows exist for results too small for
-//! 132 blocks of 128 rows; then two blocks share a multiprocessor.
+//! hands its registers over (`setmaxnreg`). A block that is alone on its multiprocessor multiplies
+//! nothing while it stores; of two smaller blocks one does, which wins where the folded axis is short.
+//! Tiles of 64 rows exist for results too small for 132 blocks of 128 rows.
 //!
 //! Blocks are persistent: block b computes tiles b, b + grid, …; the producer runs ahead into the
 //! next tile while the consumers store this one. Tiles go down eight rows of tiles before they go one to
@@ -55,7 +56,7 @@ use super::text::Text;
 use crate::kernel::{AxisId, AxisSize, Kernel};
 use crate::lower::Machine;
 pub use mm1_package::{GpuKernel, MapDim, TensorMap};
-use plan::{Plan, Product, STEP};
+use plan::{Plan, Product, STEP, Shape};
 
 /// What the launches of a kernel have in common beyond the kernel.
 #[derive(Clone, Debug)]
@@ -64,8 +65,8 @@ pub struct Facts {
     pub alignment: Vec<u32>,
     /// Extents of a launch.
     pub extents: u32,
-    /// Rows and columns of the tile, where a measurement wants others than the plan's choice.
-    pub tile: Option<[u32; 2]>,
+    /// Blocks, where a measurement or a test wants others than the plan's choice.
+    pub shape: Option<Shape>,
 }
 
 impl Facts {
@@ -78,7 +79,7 @@ impl Facts {
         Self {
             alignment: vec![16; kernel.buffers.len()],
             extents: extents.max().unwrap_or(0),
-            tile: None,
+            shape: None,
         }
     }
 }
@@ -92,8 +93,8 @@ pub fn schedule(kernel: &Kernel, facts: &Facts) -> Result<Schedule, String> {
     let text = module(&plan, kernel, facts)?;
     let mut tiles: Vec<(AxisId, u64)> = plan.batch.iter().map(|axis| (*axis, 1)).collect();
     tiles.extend([
-        (plan.m, u64::from(plan.tile[0])),
-        (plan.n, u64::from(plan.tile[1])),
+        (plan.m, u64::from(plan.tile()[0])),
+        (plan.n, u64::from(plan.tile()[1])),
     ]);
     tiles.retain(|(axis, _)| axis.0 < plan.given_axes);
     Ok(Schedule {
@@ -103,7 +104,7 @@ pub fn schedule(kernel: &Kernel, facts: &Facts) -> Result<Schedule, String> {
             threads: plan.threads(),
             shared_bytes: plan.shared_bytes(),
             tiles_per_block: 1,
-            blocks_per_sm: Some(plan.blocks),
+            blocks_per_sm: Some(plan.shape.blocks),
             tensor_maps: plan.maps.clone(),
         },
         tiles,
@@ -114,7 +115,9 @@ pub fn schedule(kernel: &Kernel, facts: &Facts) -> Result<Schedule, String> {
 fn summary(plan: &Plan) -> String {
     let mut text = format!(
         "wgmma {}x{}, {} steps",
-        plan.tile[0], plan.tile[1], plan.stages
+        plan.tile()[0],
+        plan.tile()[1],
+        plan.stages
     );
     for product in &plan.products {
         for (name, operand) in [("rows", &product.rows), ("columns", &product.columns)] {
@@ -219,8 +222,8 @@ fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String>
         barriers,
     };
     block.start(&mut text)?;
-    let zero = text.int(0, "i32");
-    let produces = text.compare("eq", &block.group, &zero, "i32");
+    let consumers = text.int(i64::from(plan.consumers()), "i32");
+    let produces = text.compare("eq", &block.group, &consumers, "i32");
     let (producer, consumer, end) = (text.label(), text.label(), text.label());
     text.branch(&produces, &producer, &consumer);
     text.open(&producer);
@@ -231,7 +234,7 @@ fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String>
     text.go(&end);
     text.open(&end);
     text.line("llvm.return");
-    let sums = vec!["f32"; (plan.tile[1] / 2) as usize].join(", ");
+    let sums = vec!["f32"; (plan.tile()[1] / 2) as usize].join(", ");
     Ok(format!(
         "!sums = !llvm.struct<({sums})>\nmodule {{\n\
          llvm.mlir.global external @ring() {{addr_space = 3 : i32, alignment = 1024 : i64}} \
@@ -241,7 +244,7 @@ fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String>
         kernel.hash(),
         parameters.join(", "),
         plan.threads(),
-        plan.blocks,
+        plan.shape.blocks,
         text.finish()
     ))
 }
@@ -284,7 +287,7 @@ impl Block<'_> {
         let blocks = text.value("nvvm.read.ptx.sreg.nctaid.x : i32");
         let tiles = text.narrow("%tiles");
         let [rows, columns] = [(self.plan.m, 0), (self.plan.n, 1)].map(|(axis, side)| {
-            let tile = i64::from(self.plan.tile[side]);
+            let tile = i64::from(self.plan.tile()[side]);
             let up = text.with("add", &format!("%size{}", axis.0), tile - 1, "i64");
             let count = text.with("udiv", &up, tile, "i64");
             text.narrow(&count)
@@ -345,7 +348,7 @@ impl Block<'_> {
         let down = text.two("add", &top, &down, "i32");
         let [m, n] = [(down, 0), (right, 1)].map(|(number, side)| {
             let number = text.widen(&number);
-            text.with("mul", &number, i64::from(plan.tile[side]), "i64")
+            text.with("mul", &number, i64::from(plan.tile()[side]), "i64")
         });
         Place { batch, m, n }
     }

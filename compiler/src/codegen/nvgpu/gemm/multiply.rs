@@ -45,19 +45,18 @@ impl Block<'_> {
         let count = self.steps(text, product);
         let zero = text.int(0, "i32");
         let start = text.float(0.0);
-        let registers = plan.tile[1] / 2;
+        let registers = plan.tile()[1] / 2;
         let mut carried: Vec<Carried> = vec![
             (zero.clone(), "i32"),
             (ring.slot, "i32"),
             (ring.phase, "i32"),
         ];
         carried.extend((0..registers).map(|_| (start.clone(), "f32")));
-        let step = step_text(product, plan.tile[1]);
+        let step = step_text(product, plan.tile()[1]);
         let lane = text.with("and", &self.thread, 31, "i32");
         let first_lane = text.compare("eq", &lane, &zero, "i32");
-        let group = text.with("sub", &self.group, 1, "i32");
         // 64 lines of the rows operand.
-        let own = text.with("mul", &group, i64::from(2 * STEP * 64), "i32");
+        let own = text.with("mul", &self.group, i64::from(2 * STEP * 64), "i32");
         let [rows, columns] = [&product.rows, &product.columns]
             .map(|operand| text.int(descriptor(operand.major), "i64"));
         let last = text.int(i64::from(plan.stages) - 1, "i32");
@@ -70,7 +69,7 @@ impl Block<'_> {
                 Self::wait(text, &full, phase);
                 let stage = self.stage(text, slot);
                 let a = text.two("add", &stage, &own, "i32");
-                let b = text.with("add", &stage, i64::from(2 * STEP * plan.tile[0]), "i32");
+                let b = text.with("add", &stage, i64::from(2 * STEP * plan.tile()[0]), "i32");
                 let a = described(text, &rows, &a);
                 let b = described(text, &columns, &b);
                 let sums = multiply_step(text, &step, &a, &b, &names[3..]);

@@ -18,10 +18,58 @@ const PROCESSORS: u64 = 132;
 const SHARED: u32 = 227 << 10;
 /// Rows of a warp's part of a 64-row slice.
 pub(super) const WARP_ROWS: u32 = 16;
-/// Columns that a warp stages at once, and f32 from row to row of the stage: 40 spreads the rows
-/// of a store over all banks.
-pub(super) const PANEL: u32 = 32;
-pub(super) const PITCH: u32 = 40;
+
+/// A shape of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Rows and columns of a tile.
+    pub tile: [u32; 2],
+    /// Blocks on one multiprocessor.
+    pub blocks: u32,
+    /// Columns that a warp stages at once.
+    panel: u32,
+}
+
+/// All shapes. Two blocks on a multiprocessor hide each other's epilogues; larger tiles read less.
+pub const SHAPES: [Shape; 5] = [
+    Shape::new([128, 256], 1, 32),
+    Shape::new([128, 128], 1, 32),
+    Shape::new([128, 128], 2, 16),
+    Shape::new([64, 128], 2, 32),
+    Shape::new([64, 64], 2, 32),
+];
+
+impl Shape {
+    const fn new(tile: [u32; 2], blocks: u32, panel: u32) -> Self {
+        Self {
+            tile,
+            blocks,
+            panel,
+        }
+    }
+
+    /// Bytes of one step of the ring.
+    fn stage_bytes(self) -> u32 {
+        2 * STEP * (self.tile[0] + self.tile[1])
+    }
+
+    /// f32 from row to row of a staged panel: 8 more than it has spread a store over all banks.
+    fn pitch(self) -> u32 {
+        self.panel + 8
+    }
+
+    fn staging_bytes(self, products: usize) -> u32 {
+        4 * self.pitch() * self.tile[0] * products as u32
+    }
+
+    /// Steps for which there is room, at most 6.
+    fn stages(self, products: usize) -> u32 {
+        // A block's share, less the kilobyte that the system keeps of each.
+        let share = (SHARED + 1024) / self.blocks - 1024;
+        let fixed = 1024 + self.staging_bytes(products) + 16 * 6;
+        (share.saturating_sub(fixed) / self.stage_bytes()).min(6)
+    }
+}
 
 /// Which axis of an operand runs along the lines of 64 elements in shared memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +136,10 @@ pub struct Plan {
     pub m: AxisId,
     /// The axis of the columns.
     pub n: AxisId,
-    /// Rows and columns of a tile.
-    pub tile: [u32; 2],
+    /// Blocks.
+    pub shape: Shape,
     /// Steps that the ring holds.
     pub stages: u32,
-    /// Blocks on one multiprocessor.
-    pub blocks: u32,
     /// Contractions in order.
     pub products: Vec<Product>,
     /// Tensor maps in order.
@@ -103,24 +149,43 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Warpgroups that multiply, 64 rows each.
-    pub fn consumers(&self) -> u32 {
-        self.tile[0] / 64
+    /// Rows and columns of a tile.
+    pub fn tile(&self) -> [u32; 2] {
+        self.shape.tile
     }
 
-    /// Threads of a block: one producing warpgroup, then the consumers.
+    /// Columns that a warp stages at once, and f32 from row to row there.
+    pub fn panel(&self) -> [u32; 2] {
+        [self.shape.panel, self.shape.pitch()]
+    }
+
+    /// Warpgroups that multiply, 64 rows each.
+    pub fn consumers(&self) -> u32 {
+        self.shape.tile[0] / 64
+    }
+
+    /// Threads that fill the ring: a warpgroup, or one warp where two blocks leave no registers for
+    /// more.
+    pub fn producers(&self) -> u32 {
+        match (self.consumers(), self.shape.blocks) {
+            (2, 2) => 32,
+            _ => 128,
+        }
+    }
+
+    /// Threads of a block: the consuming warpgroups, then the producers.
     pub fn threads(&self) -> u32 {
-        128 * (1 + self.consumers())
+        128 * self.consumers() + self.producers()
     }
 
     /// Bytes of one step of the ring.
     pub fn stage_bytes(&self) -> u32 {
-        stage_bytes(self.tile)
+        self.shape.stage_bytes()
     }
 
     /// Bytes in which the accumulators of all warps are staged.
     pub fn staging_bytes(&self) -> u32 {
-        staging_bytes(self.tile, self.products.len())
+        self.shape.staging_bytes(self.products.len())
     }
 
     /// Dynamic shared memory: slack to align the ring, the ring, the staging, two barriers a step.
@@ -141,9 +206,9 @@ impl Plan {
     /// warpgroups: 384 threads start with 168 each. A producer that evaluates keeps some 90 for
     /// loads under way.
     pub fn registers(&self) -> Option<(u32, u32)> {
-        match (self.consumers(), self.computes()) {
-            (2, false) => Some((40, 232)),
-            (2, true) => Some((120, 192)),
+        match (self.consumers(), self.shape.blocks, self.computes()) {
+            (2, 1, false) => Some((40, 232)),
+            (2, 1, true) => Some((120, 192)),
             _ => None,
         }
     }
@@ -155,14 +220,6 @@ impl Plan {
             AxisSize::Runtime(_) => None,
         }
     }
-}
-
-fn stage_bytes(tile: [u32; 2]) -> u32 {
-    2 * STEP * (tile[0] + tile[1])
-}
-
-fn staging_bytes(tile: [u32; 2], products: usize) -> u32 {
-    4 * PITCH * tile[0] * products as u32
 }
 
 /// Plans a kernel.
@@ -183,13 +240,13 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
     }
     let mut shapes = Vec::new();
     for stage in &kernel.stages[..contracts] {
-        shapes.push(shape(&kernel, stage)?);
+        shapes.push(result_axes(&kernel, stage)?);
     }
     let first = shapes[0].clone();
     if shapes[1..].iter().any(|other| *other != first) {
         return Err("contractions of one kernel differ in their result axes".to_owned());
     }
-    let Shape {
+    let ResultAxes {
         kept,
         mut left,
         mut right,
@@ -249,9 +306,8 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
         batch,
         m,
         n,
-        tile: [0; 2],
+        shape: SHAPES[0],
         stages: 0,
-        blocks: 1,
         products: Vec::new(),
         maps: Vec::new(),
         vector: false,
@@ -282,11 +338,11 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
             outer * typical(&plan.kernel, product.folded).div_ceil(u64::from(STEP))
         })
         .sum();
-    choose_tile(&mut plan, sizes, rest, steps, facts.tile)?;
+    choose_shape(&mut plan, sizes, rest, steps, facts.shape)?;
     for product in &plan.products {
         for (operand, lines) in [
-            (&product.rows, plan.tile[0]),
-            (&product.columns, plan.tile[1]),
+            (&product.rows, plan.shape.tile[0]),
+            (&product.columns, plan.shape.tile[1]),
         ] {
             if let (Source::Copied { map }, Major::Folded) = (operand.source, operand.major) {
                 plan.maps[map as usize].box_dims[1] = lines;
@@ -309,13 +365,13 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
 }
 
 #[derive(Clone, PartialEq)]
-struct Shape {
+struct ResultAxes {
     kept: Vec<AxisId>,
     left: Vec<AxisId>,
     right: Vec<AxisId>,
 }
 
-fn shape(kernel: &Kernel, stage: &crate::kernel::Stage) -> Result<Shape, String> {
+fn result_axes(kernel: &Kernel, stage: &crate::kernel::Stage) -> Result<ResultAxes, String> {
     let StageKind::Contract {
         lhs,
         rhs,
@@ -345,7 +401,7 @@ fn shape(kernel: &Kernel, stage: &crate::kernel::Stage) -> Result<Shape, String>
             .collect()
     };
     let (left, right) = (only(&of_lhs, &of_rhs), only(&of_rhs, &of_lhs));
-    Ok(Shape { kept, left, right })
+    Ok(ResultAxes { kept, left, right })
 }
 
 /// Addresses that the maps store to.
@@ -367,23 +423,30 @@ fn typical(kernel: &Kernel, axis: AxisId) -> u64 {
     }
 }
 
-/// The tile with the least estimated time. A step of a tile takes the longer of its products
+/// The shape with the least estimated time. A step of a tile takes the longer of its products
 /// (2048 multiply-adds a cycle) and its bytes from the second-level cache (about 38 a cycle and
-/// multiprocessor); a tile also pays for its epilogue, which only another block hides.
-fn choose_tile(
+/// multiprocessor). A block that is alone also waits for its epilogues.
+fn choose_shape(
     plan: &mut Plan,
     [m, n]: [u64; 2],
     batch: u64,
     steps: u64,
-    wanted: Option<[u32; 2]>,
+    wanted: Option<Shape>,
 ) -> Result<(), String> {
-    let wide = if plan.products.len() == 1 { 256 } else { 128 };
-    let mut best: Option<(u64, [u32; 2])> = None;
-    for tile in [[128, 256], [128, 128], [64, 128], [64, 64]] {
-        if tile[1] > wide || wanted.is_some_and(|wanted| wanted != tile) {
+    let mut best: Option<(u64, Shape)> = None;
+    for shape in SHAPES {
+        let [rows, columns] = shape.tile.map(u64::from);
+        let accumulators = plan.products.len() as u64 * columns / 2;
+        // Two blocks leave about 110 registers to a thread.
+        let room = if shape.blocks == 2 { 64 } else { 128 };
+        let one_warp = rows == 128 && shape.blocks == 2;
+        if wanted.is_some_and(|wanted| wanted != shape)
+            || accumulators > room
+            || one_warp && plan.computes()
+            || shape.stages(plan.products.len()) < 2
+        {
             continue;
         }
-        let [rows, columns] = tile.map(u64::from);
         let tiles = batch * m.div_ceil(rows) * n.div_ceil(columns);
         let products = rows * columns * u64::from(STEP) / 2048;
         let mut bytes = 0;
@@ -398,26 +461,20 @@ fn choose_tile(
             }
         }
         let bytes = bytes / plan.products.len() as u64;
-        let blocks = if rows == 64 { 2 } else { 1 };
-        // Blocks of one multiprocessor share it.
         let step = products.max(bytes / 38) + 40;
-        let own = steps * step + 600 + rows * columns / 8;
+        let epilogue = match shape.blocks {
+            1 => rows * columns / 12,
+            _ => rows * columns / 24,
+        };
         let waves = tiles.div_ceil(PROCESSORS);
-        let cost = waves * own + if blocks == 1 { 1500 } else { 800 };
+        let cost = waves * (steps * step + 400 + epilogue) + 1500;
         if best.is_none_or(|(least, _)| cost < least) {
-            best = Some((cost, tile));
+            best = Some((cost, shape));
         }
     }
-    let (_, tile) = best.ok_or_else(|| format!("no tile of {wanted:?}"))?;
-    plan.tile = tile;
-    plan.blocks = if plan.tile[0] == 64 { 2 } else { 1 };
-    let fixed = 1024 + staging_bytes(plan.tile, plan.products.len()) + 128;
-    // A block's share, less the kilobyte that the system keeps of each.
-    let share = match plan.blocks {
-        1 => SHARED,
-        blocks => (SHARED + 1024) / blocks - 1024,
-    };
-    plan.stages = ((share - fixed) / stage_bytes(plan.tile)).clamp(2, 6);
+    let (_, shape) = best.ok_or_else(|| format!("no blocks of {wanted:?}"))?;
+    plan.shape = shape;
+    plan.stages = shape.stages(plan.products.len());
     Ok(())
 }
 

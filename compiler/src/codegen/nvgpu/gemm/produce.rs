@@ -25,9 +25,10 @@ impl Block<'_> {
         text.when(&leader, |text| self.produce_tiles(text))
     }
 
+    /// Whether the thread is the first of the producers.
     fn leader(&self, text: &mut Text) -> String {
-        let zero = text.int(0, "i32");
-        text.compare("eq", &self.thread, &zero, "i32")
+        let first = text.int(i64::from(128 * self.plan.consumers()), "i32");
+        text.compare("eq", &self.thread, &first, "i32")
     }
 
     fn produce_tiles(&mut self, text: &mut Text) -> Result<(), String> {
@@ -61,10 +62,10 @@ impl Block<'_> {
         let plan = self.plan;
         let full = self.full(text, slot);
         let stage = self.stage(text, slot);
-        let columns = text.with("add", &stage, i64::from(2 * STEP * plan.tile[0]), "i32");
+        let columns = text.with("add", &stage, i64::from(2 * STEP * plan.tile()[0]), "i32");
         let operands = [
-            (&product.rows, stage, plan.tile[0], &place.m),
-            (&product.columns, columns, plan.tile[1], &place.n),
+            (&product.rows, stage, plan.tile()[0], &place.m),
+            (&product.columns, columns, plan.tile()[1], &place.n),
         ];
         let copied: u32 = operands
             .iter()
@@ -100,6 +101,7 @@ impl Block<'_> {
         }
         let leader = self.leader(text);
         text.when(&leader, |text| copies(self, text))?;
+        text.effect("bar.warp.sync 0xffffffff;", "", &[]);
         for (operand, to, lines, first) in &operands {
             if let Source::Computed { vector } = operand.source {
                 self.compute(
@@ -191,7 +193,8 @@ impl Block<'_> {
         vector: bool,
     ) -> Result<(), String> {
         let chunk = text.with("and", &self.thread, 7, "i32");
-        let line = text.with("lshr", &self.thread, 3, "i32");
+        let line = text.with("and", &self.thread, 127, "i32");
+        let line = text.with("lshr", &line, 3, "i32");
         let low = text.with("and", &line, 7, "i32");
         let swizzled = text.two("xor", &chunk, &low, "i32");
         let swizzled = text.with("shl", &swizzled, 4, "i32");
@@ -338,8 +341,8 @@ impl Block<'_> {
     ) -> (String, Option<String>) {
         let plan = self.plan;
         let step = match axis {
-            axis if axis == plan.m => plan.tile[0],
-            axis if axis == plan.n => plan.tile[1],
+            axis if axis == plan.m => plan.tile()[0],
+            axis if axis == plan.n => plan.tile()[1],
             _ => STEP,
         };
         if plan
