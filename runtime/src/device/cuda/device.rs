@@ -135,6 +135,8 @@ impl Device for CudaDevice {
             memory.clear(&compute)?;
             regions.push(memory);
         }
+        // Where something below fails, regions are freed: nothing may be on its way to them.
+        compute.synchronize()?;
         let addresses: Vec<u64> = regions.iter().map(|it| it.address).collect();
         let inputs = package.region("inputs");
         let inputs = inputs.map_or(0, |index| package.regions[index as usize].bytes);
@@ -166,7 +168,6 @@ impl Device for CudaDevice {
             last: None,
             package,
         };
-        loaded.compute.synchronize()?;
         self.loaded = Some(loaded);
         Ok(())
     }
