@@ -11,6 +11,7 @@ use mm1_compiler::target::CpuTarget;
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
 use mm1_package::Package;
+use mm1_runtime::device::cpu::release_leftovers;
 
 use crate::args::{Backend, BackendArgs, ProgramArgs};
 use crate::cache::Entry;
@@ -60,6 +61,8 @@ pub fn compile(model: &Model, request: &Request) -> Result<Package, Failure> {
     if let Some(entry) = entry {
         entry.store(&package);
     }
+    // A run lasts much longer than its compilation and needs none of the compiler's memory.
+    release_leftovers();
     Ok(package)
 }
 

@@ -17,6 +17,7 @@ type Rule = Result<Vec<Type>, String>;
 pub fn infer(graph: &Graph, op: &Op, operands: &[&Type]) -> Rule {
     match (op, operands) {
         (Op::Transpose(permutation), [x]) => transpose(permutation, x),
+        (Op::After, [x, _]) => Ok(vec![(*x).clone()]),
         (Op::Concat { axis }, parts) if !parts.is_empty() => concat(*axis, parts),
         (Op::GatherRows, [table, indices]) => gather(table, indices),
         (Op::UpdateRows, [table, _, _]) => Ok(vec![(*table).clone()]),

@@ -5,5 +5,5 @@ pub mod memory;
 pub mod pool;
 
 pub use code::{Code, CodeError, KernelFn};
-pub use memory::{Memory, MemoryError};
+pub use memory::{Memory, MemoryError, release_leftovers};
 pub use pool::{Pool, PoolError};
