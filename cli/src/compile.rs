@@ -12,6 +12,7 @@ use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
 use mm1_package::Package;
 use mm1_runtime::device::Choice;
+use mm1_runtime::device::cpu::release_leftovers;
 
 use crate::args::{Backend, BackendArgs, ProgramArgs};
 use crate::cache::Entry;
@@ -85,6 +86,9 @@ fn compile_all(
     if let Some(entry) = entry {
         entry.store(&package, &texts);
     }
+    // A run lasts much longer than its compilation and needs none of the compiler's memory.
+    drop(planned);
+    release_leftovers();
     Ok((package, texts))
 }
 

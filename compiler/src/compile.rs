@@ -103,13 +103,8 @@ pub fn plan_model(
     } = build::build(model, purpose).map_err(CompileError::Model)?;
     let mut planned = Vec::with_capacity(programs.len());
     for mut source in programs {
-        passes::run(
-            &mut source.graph,
-            model.train.precision,
-            model.train.residual,
-            verify,
-        )
-        .map_err(|error| format!("program `{}`: {error}", source.name))?;
+        passes::run(&mut source.graph, &model.train, verify)
+            .map_err(|error| format!("program `{}`: {error}", source.name))?;
         let fused = fuse::fuse(&source.graph)
             .map_err(|error| format!("program `{}`: {error}", source.name))?;
         let plan = plan::plan(&fused);

@@ -5,7 +5,7 @@
 //! multiply-add of contractions ([`table::flops`]), counted on the graphs after the passes and
 //! at full bounds: every image slot is filled and every position has a loss. Attention counts
 //! scores and values over all keys, half of that where it is causal; making scores again
-//! in the derivative counts nothing. Pooling is a contraction with a constant table and counts.
+//! in the derivative counts nothing, and neither does any other value of the forward pass. Pooling is a contraction with a constant table and counts.
 //! A training step has no derivative in pixels, none in frozen parameters, and the optimizer
 //! multiplies no matrices.
 //!
@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::compile::{Constants, Planned, PlannedProgram};
 use crate::fuse::Home;
 use crate::graph::{InputRole, Op, table};
+use crate::passes;
 
 /// A model's costs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -262,8 +263,12 @@ fn tallies(planned: &Planned) -> BTreeMap<(String, String), Tally> {
             _ => continue,
         };
         for id in source.graph.nodes() {
-            let flops = table::flops(&source.graph, id);
-            add(&source.graph.node(id).name, &|tally| match training {
+            let name = &source.graph.node(id).name;
+            let flops = match passes::is_recomputed(name) {
+                true => 0,
+                false => table::flops(&source.graph, id),
+            };
+            add(name, &|tally| match training {
                 true => tally.costs.training_flops += flops,
                 false => tally.costs.forward_flops += flops,
             });

@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::keys::find;
 use crate::model::{
     ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit, Model,
-    Precision, Source, Train, Vision,
+    Precision, Recompute, Source, Train, Vision,
 };
 use crate::nearest::quoted_list;
 use crate::resolved::{Resolved, split_path};
@@ -614,6 +614,11 @@ impl Reader<'_> {
             micro_batch_images: self.count("train.micro_batch_images"),
             precision: precision("train.precision"),
             residual: precision("train.residual"),
+            recompute: match self.text("train.recompute").as_str() {
+                "none" => Recompute::None,
+                "cheap" => Recompute::Cheap,
+                _ => Recompute::Products,
+            },
             peak_lr: self.float("train.lr"),
             warmup_steps: self.count("train.warmup_steps"),
             lr_floor: self.float("train.lr_floor"),

@@ -237,6 +237,8 @@ pub struct Train {
     pub precision: Precision,
     /// `residual`: dtype of the residual stream under bf16, `f32` or `bf16`.
     pub residual: Precision,
+    /// `recompute`: what the backward pass makes again.
+    pub recompute: Recompute,
     /// `peak_lr`: a number, or `"mm1"` resolved to η = exp(−0.4214 ln N − 0.5535).
     pub peak_lr: f64,
     /// `warmup_steps`: linear from 0.
@@ -281,6 +283,19 @@ pub struct Train {
     pub generate_tokens: u64,
     /// `nonfinite_limit`: skipped steps in a row before a run stops.
     pub nonfinite_limit: u64,
+}
+
+/// What the backward pass makes again instead of keeping it from the forward pass. Results
+/// are the same bytes under each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recompute {
+    /// Nothing.
+    None,
+    /// Pointwise functions, norms and rotations of what is kept anyway.
+    Cheap,
+    /// Also products with a weight whose result is at least twice as wide as their operand.
+    Products,
 }
 
 /// Arithmetic of contractions.

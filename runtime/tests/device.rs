@@ -10,7 +10,7 @@ use mm1_package::{
     DType, Extent, ExtentRef, GpuKernel, Init, Kernel, Launch, ModelFacts, Package, Parameter,
     Program, Region, Role, Slot, Tensor, TileAxis,
 };
-use mm1_runtime::checkpoint::{self, Snapshot, Store};
+use mm1_runtime::checkpoint::{self, Code, Snapshot, Store};
 use mm1_runtime::data::Batch;
 use mm1_runtime::device::gpu::Shape;
 use mm1_runtime::device::{Device, DeviceError, Sizes};
@@ -384,6 +384,7 @@ fn checkpoints_go_from_one_device_to_another() {
         counters: serde_json::json!({}),
         data: serde_json::json!({}),
         resolved: "name = \"one\"\n".into(),
+        code: Code::default(),
     };
     let path = store.save(&source, &snapshot).unwrap();
     let mut cpu = Executor::new(Arc::new(cpu_package()), 1).unwrap();

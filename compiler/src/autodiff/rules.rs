@@ -81,6 +81,7 @@ pub(super) fn derive(
                 start += length;
             }
         }
+        Op::After => adjoints.add(x, dy),
         Op::Broadcast => {
             let dx = reduce_to(adjoints, id, "", dy, x);
             adjoints.add(x, dx);

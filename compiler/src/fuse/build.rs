@@ -490,7 +490,7 @@ pub(super) fn op_word(op: &Op) -> &'static str {
     match op {
         Op::Input(_) => "input",
         Op::Constant(_) | Op::Splat(_) => "constant",
-        Op::Reshape | Op::Transpose(_) | Op::Slice { .. } | Op::Broadcast => "copy",
+        Op::Reshape | Op::Transpose(_) | Op::Slice { .. } | Op::Broadcast | Op::After => "copy",
         Op::Concat { .. } => "concat",
         Op::GatherRows => "gather",
         Op::ScatterAddRows => "scatter",

@@ -55,6 +55,9 @@ pub struct Groups<'g> {
     pub kinds: Vec<Kind>,
     /// For view nodes: what they read and how.
     views: Vec<Option<(Value, View)>>,
+    /// Groups that must run before the readers of a view or an inline node, though these read
+    /// nothing of them.
+    waits: Vec<Vec<usize>>,
     /// Groups in order of creation.
     pub groups: Vec<Group>,
     /// Group by node index.
@@ -69,6 +72,7 @@ impl<'g> Groups<'g> {
             graph,
             kinds: vec![Kind::Source; capacity],
             views: vec![None; capacity],
+            waits: vec![Vec::new(); capacity],
             groups: Vec::new(),
             group_of: vec![None; capacity],
         };
@@ -88,12 +92,22 @@ impl<'g> Groups<'g> {
         dims.iter().map(|dim| self.graph.bound(*dim)).collect()
     }
 
+    /// Uses of a node's results that read them: (user, operand index, result).
+    pub fn readers_of(&self, id: NodeId) -> impl Iterator<Item = (NodeId, u32, u32)> {
+        self.graph
+            .users(id)
+            .into_iter()
+            .filter(|(user, operand, _)| {
+                *operand == 0 || !matches!(self.graph.op(*user), Op::After)
+            })
+    }
+
     /// Groups that read a source, through views too.
     pub fn readers(&self, source: NodeId) -> Vec<usize> {
         let mut stack = vec![source];
         let mut readers = Vec::new();
         while let Some(node) = stack.pop() {
-            for (user, _, _) in self.graph.users(node) {
+            for (user, _, _) in self.readers_of(node) {
                 match self.kinds[user.index()] {
                     Kind::View | Kind::ReadCast | Kind::Inline => stack.push(user),
                     _ => readers.extend(self.group_of[user.index()]),
@@ -116,15 +130,16 @@ impl<'g> Groups<'g> {
         let kind = match op {
             Op::Input(_) | Op::Constant(_) => Kind::Source,
             Op::Splat(_) => Kind::Number,
-            Op::Reshape | Op::Transpose(_) | Op::Slice { .. } | Op::Broadcast => self.view(id),
+            Op::Reshape | Op::Transpose(_) | Op::Slice { .. } | Op::Broadcast | Op::After => {
+                self.view(id)
+            }
             Op::Cast => {
                 let (base, _) = self.resolve(self.graph.operands(id)[0]);
                 let is_parameter =
                     matches!(self.graph.op(base.node), Op::Input(InputRole::Parameter(_)));
-                let users = self.graph.users(id);
-                let only_read_by_contractions = users.iter().all(|(user, _, _)| {
+                let only_read_by_contractions = self.readers_of(id).all(|(user, _, _)| {
                     matches!(
-                        self.graph.op(*user),
+                        self.graph.op(user),
                         Op::MatMul { .. } | Op::LinearCrossEntropy { .. }
                     )
                 }) && self
@@ -139,16 +154,46 @@ impl<'g> Groups<'g> {
                     Kind::Pointwise
                 }
             }
-            Op::Unary(_) | Op::Binary(_) if self.only_folded(id) => Kind::Inline,
+            Op::Unary(_) | Op::Binary(_) if self.only_folded(id) || self.only_joined(id) => {
+                Kind::Inline
+            }
             Op::Unary(_) | Op::Binary(_) | Op::GatherRows => Kind::Pointwise,
             _ => Kind::Anchor,
         };
         self.kinds[id.index()] = kind;
+        if kind == Kind::Inline {
+            let operands = self.graph.operands(id).into_iter();
+            self.waits[id.index()] = operands
+                .flat_map(|operand| self.waits[operand.node.index()].clone())
+                .collect();
+        }
+    }
+
+    /// Whether one pointwise node is the only reader of a pointwise node that waits: it then needs
+    /// no memory, and no kernel of its own.
+    fn only_joined(&self, id: NodeId) -> bool {
+        let operands = self.graph.operands(id);
+        let waits = operands
+            .iter()
+            .any(|operand| !self.waits[operand.node.index()].is_empty());
+        let in_memory = operands.iter().all(|operand| {
+            let base = self.resolve(*operand).0.node;
+            !self.waits[operand.node.index()].is_empty()
+                || matches!(self.kinds[base.index()], Kind::Source | Kind::Number)
+        });
+        let mut outputs = self.graph.outputs.iter();
+        waits
+            && in_memory
+            && outputs.all(|output| output.value.node != id)
+            && match self.readers_of(id).collect::<Vec<_>>()[..] {
+                [(user, _, _)] => matches!(self.graph.op(user), Op::Unary(_) | Op::Binary(_)),
+                _ => false,
+            }
     }
 
     /// Whether a reduction is the only reader of a pointwise node whose operands are in memory.
     fn only_folded(&self, id: NodeId) -> bool {
-        let folded = match self.graph.users(id)[..] {
+        let folded = match self.readers_of(id).collect::<Vec<_>>()[..] {
             [(user, _, _)] => matches!(self.graph.op(user), Op::Reduce { .. }),
             _ => false,
         };
@@ -164,7 +209,7 @@ impl<'g> Groups<'g> {
                 matches!(
                     self.kinds[base.index()],
                     Kind::Source | Kind::Number | Kind::Inline
-                ) || self.graph.users(base).len() > 1
+                ) || self.readers_of(base).count() > 1
             })
     }
 
@@ -180,8 +225,14 @@ impl<'g> Groups<'g> {
             Op::Reshape => view.reshape(&dims),
             Op::Transpose(permutation) => Some(view.transpose(permutation)),
             Op::Slice { axis, start } => Some(view.slice(*axis, *start, dims[*axis])),
+            Op::After => Some(view),
             _ => Some(view.broadcast(&dims)),
         };
+        let mut waits = self.waits[operand.node.index()].clone();
+        if let (Op::After, [_, other]) = (self.graph.op(id), &self.graph.operands(id)[..]) {
+            waits.extend(self.groups_behind(vec![*other]));
+        }
+        self.waits[id.index()] = waits;
         let is_output = self
             .graph
             .outputs
@@ -298,9 +349,13 @@ impl<'g> Groups<'g> {
 
     /// Groups that a node reads, also through nodes that are evaluated where they are read.
     fn read_groups(&self, id: NodeId) -> Vec<usize> {
+        self.groups_behind(self.graph.operands(id))
+    }
+
+    fn groups_behind(&self, mut stack: Vec<Value>) -> Vec<usize> {
         let mut groups = Vec::new();
-        let mut stack = self.graph.operands(id);
         while let Some(operand) = stack.pop() {
+            groups.extend(&self.waits[operand.node.index()]);
             let base = self.resolve(operand).0.node;
             match self.kinds[base.index()] {
                 Kind::Inline | Kind::ReadCast => stack.extend(self.graph.operands(base)),

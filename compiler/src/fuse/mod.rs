@@ -109,10 +109,8 @@ fn order(groups: &Groups<'_>, storage: &Storage) -> Result<Vec<usize>, String> {
             users[*read].push(group);
         }
     }
-    // The anchor's age follows the maker of the graph: a weight gradient comes beside the
-    // gradient that it needs, although the sum that ends its group was made last.
-    let position: Vec<NodeId> = groups.groups.iter().map(|group| group.anchor).collect();
-    let mut ready: BTreeSet<(NodeId, usize)> = (0..count)
+    let position = positions(groups, &after, &users);
+    let mut ready: BTreeSet<((NodeId, NodeId), usize)> = (0..count)
         .filter(|group| waiting[*group] == 0)
         .map(|group| (position[group], group))
         .collect();
@@ -134,6 +132,36 @@ fn order(groups: &Groups<'_>, storage: &Storage) -> Result<Vec<usize>, String> {
             groups.graph.node(groups.groups[stuck].anchor).name
         )),
     }
+}
+
+/// Where each group would stand: its place, then its anchor for those that share it.
+///
+/// The anchor's age follows the maker of the graph: a weight gradient comes beside the gradient
+/// that it needs, although the sum that ends its group was made last. What a pass made late for
+/// an older reader (a cast, a recomputed value) stands before that reader, so that it does not
+/// live longer than it must.
+fn positions(
+    groups: &Groups<'_>,
+    reads: &[BTreeSet<usize>],
+    users: &[Vec<usize>],
+) -> Vec<(NodeId, NodeId)> {
+    let mut positions: Vec<(NodeId, NodeId)> = groups
+        .groups
+        .iter()
+        .map(|group| (group.anchor, group.anchor))
+        .collect();
+    let mut waiting: Vec<usize> = users.iter().map(Vec::len).collect();
+    let mut ready: Vec<usize> = (0..users.len()).filter(|it| waiting[*it] == 0).collect();
+    while let Some(group) = ready.pop() {
+        for read in &reads[group] {
+            positions[*read].0 = positions[*read].0.min(positions[group].0);
+            waiting[*read] -= 1;
+            if waiting[*read] == 0 {
+                ready.push(*read);
+            }
+        }
+    }
+    positions
 }
 
 /// Writes the kernels of groups.
@@ -188,7 +216,7 @@ impl Emitter<'_> {
             Op::ScatterAddRows => self.emit_scatter(group),
             Op::UpdateRows => self.emit_update_rows(group),
             Op::Concat { axis } => self.emit_concat(group, axis),
-            op @ (Op::Input(_) | Op::Constant(_) | Op::Splat(_)) => {
+            op @ (Op::Input(_) | Op::Constant(_) | Op::Splat(_) | Op::After) => {
                 Err(format!("{op:?} starts no kernel"))
             }
         }

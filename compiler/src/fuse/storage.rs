@@ -241,9 +241,8 @@ pub(super) fn accumulated(groups: &Groups<'_>, id: NodeId) -> Option<Value> {
             (Op::ScatterAddRows, 0) | (Op::LinearCrossEntropy { .. }, 3)
         )
     })?;
-    let readers = graph
-        .users(gradient.node)
-        .into_iter()
+    let readers = groups
+        .readers_of(gradient.node)
         .filter(|(_, _, result)| *result == gradient.result);
     (readers.count() == 1 && operands.iter().any(is_state)).then_some(gradient)
 }
@@ -252,9 +251,8 @@ pub(super) fn accumulated(groups: &Groups<'_>, id: NodeId) -> Option<Value> {
 fn sole_reader_chain(groups: &Groups<'_>, mut value: Value) -> Option<Value> {
     let graph = groups.graph;
     loop {
-        let uses = graph
-            .users(value.node)
-            .into_iter()
+        let uses = groups
+            .readers_of(value.node)
             .filter(|(_, _, result)| *result == value.result)
             .count();
         if uses != 1 || graph.outputs.iter().any(|output| output.value == value) {
@@ -279,7 +277,7 @@ fn escapes(groups: &Groups<'_>, index: usize, value: Value) -> bool {
         if graph.outputs.iter().any(|output| output.value == value) {
             return true;
         }
-        for (user, _, result) in graph.users(value.node) {
+        for (user, _, result) in groups.readers_of(value.node) {
             if result != value.result {
                 continue;
             }

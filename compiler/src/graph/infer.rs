@@ -19,6 +19,7 @@ pub fn infer(graph: &Graph, op: &Op, operands: &[&Type]) -> Rule {
     match (op, operands) {
         (Op::Transpose(permutation), [x]) => transpose(permutation, x),
         (Op::Concat { axis }, parts) if !parts.is_empty() => concat(graph, *axis, parts),
+        (Op::After, [x, _]) => Ok(vec![(*x).clone()]),
         (Op::GatherRows, [table, indices]) => gather(table, indices),
         (Op::UpdateRows, [table, _, _]) => Ok(vec![(*table).clone()]),
         (Op::Unary(_), [x]) => Ok(vec![(*x).clone()]),

@@ -41,6 +41,9 @@ pub enum Op {
     },
     /// x → the node's type: sizes aligned at the right, sizes of 1 stretched, leading sizes added.
     Broadcast,
+    /// x, any other value → x. What reads x through this is evaluated after the other value: it
+    /// keeps recomputed values of the forward pass from being made before they are wanted.
+    After,
     /// table `[R, C]`, i32 indices `[..]` → `[.., C]`; an index of −1 gives zeros.
     GatherRows,
     /// updates `[.., C]`, i32 indices `[..]` → the node's type `[R, C]`: row r is the sum of the

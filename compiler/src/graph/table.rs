@@ -75,6 +75,12 @@ pub const OPS: &[OpRow] = &[
         "sizes of 1 stretched, leading sizes added",
     ),
     row(
+        "after",
+        &["x", "other"],
+        Y,
+        "x; what reads it so is evaluated after the other value",
+    ),
+    row(
         "gather_rows",
         &["table", "indices"],
         Y,
@@ -309,6 +315,7 @@ impl Op {
             Self::Slice { .. } => "slice",
             Self::Concat { .. } => "concat",
             Self::Broadcast => "broadcast",
+            Self::After => "after",
             Self::GatherRows => "gather_rows",
             Self::ScatterAddRows => "scatter_add_rows",
             Self::UpdateRows => "update_rows",
@@ -396,7 +403,7 @@ pub fn flops(graph: &Graph, id: NodeId) -> u64 {
 }
 
 /// Bytes that a node must read and write at the bounds of its sizes, each tensor once: only
-/// the rows that it touches of a table that it gathers from or updates, nothing for a reshape.
+/// the rows that it touches of a table that it gathers from or updates, nothing for what moves nothing.
 pub fn bytes(graph: &Graph, id: NodeId) -> u64 {
     let node = graph.node(id);
     let read: Vec<u64> = graph
@@ -406,7 +413,7 @@ pub fn bytes(graph: &Graph, id: NodeId) -> u64 {
         .collect();
     let written: u64 = node.types.iter().map(|ty| graph.bytes(ty)).sum();
     match (&node.op, &read[..]) {
-        (Op::Input(_) | Op::Constant(_) | Op::Splat(_) | Op::Reshape, _) => 0,
+        (Op::Input(_) | Op::Constant(_) | Op::Splat(_) | Op::Reshape | Op::After, _) => 0,
         (Op::Slice { .. }, _) => 2 * written,
         (Op::GatherRows, [_, indices]) => 2 * written + indices,
         (Op::UpdateRows, [_, rows, positions]) => 2 * rows + positions,

@@ -257,6 +257,7 @@ fn element_types(op: &Op, types: &[&Type]) -> Check {
             | Op::Slice { .. }
             | Op::Concat { .. }
             | Op::Broadcast
+            | Op::After
             | Op::GatherRows
             | Op::UpdateRows
             | Op::Cast

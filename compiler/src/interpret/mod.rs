@@ -290,7 +290,7 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
         (Op::Constant(values), []) => one(Tensor::new(first.clone(), values.clone())?),
         (Op::Splat(value), []) => one(Tensor::filled(first, *value)),
         (Op::Reshape, [x]) => one(Tensor::new(first.clone(), x.data.clone())?),
-        (Op::Cast, [x]) => one((*x).clone()),
+        (Op::Cast, [x]) | (Op::After, [x, _]) => one((*x).clone()),
         (Op::Transpose(permutation), [x]) => one(movement::transpose(permutation, x)?),
         (Op::Slice { axis, start }, [x]) => one(movement::slice(*axis, *start, x, first)?),
         (Op::Concat { axis }, parts) => one(movement::concat(*axis, parts, first)?),

@@ -203,6 +203,11 @@ fn check(graph: &Graph, value: Value, expected: &Tensor, recorded: &[f32], doubt
 
 /// What rounding may do to one result, given what it may have done to the operands.
 fn doubt(op: &Op, operands: &[&Tensor], before: &[Doubt], result: &Tensor) -> Doubt {
+    // The value that is only waited for adds nothing.
+    let before = match op {
+        Op::After => &before[..before.len().min(1)],
+        _ => before,
+    };
     let most = |of: fn(&Doubt) -> f64| before.iter().map(of).fold(0.0, f64::max);
     let width = |operand: usize| operands.get(operand).map_or(1, |it| it.width()) as f64;
     let count = |operand: usize| operands.get(operand).map_or(0, |it| it.data.len()) as f64;
@@ -252,6 +257,7 @@ fn doubt(op: &Op, operands: &[&Tensor], before: &[Doubt], result: &Tensor) -> Do
         | Op::Slice { .. }
         | Op::Concat { .. }
         | Op::Broadcast
+        | Op::After
         | Op::Cast => most(|it| it.scale),
         _ => 0.0,
     };

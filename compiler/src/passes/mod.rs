@@ -5,18 +5,20 @@
 //! and outputs are a program's interface and stay, with their types.
 
 mod assign_precision;
+mod choose_recomputation;
 mod drop_dead_code;
 mod fold_constants;
 mod merge_duplicates;
 mod simplify;
 
 pub use assign_precision::assign_precision;
+pub use choose_recomputation::{choose_recomputation, is_recomputed};
 pub use drop_dead_code::drop_dead_code;
 pub use fold_constants::fold_constants;
 pub use merge_duplicates::merge_duplicates;
 pub use simplify::simplify;
 
-use mm1_dsl::model::Precision;
+use mm1_dsl::model::{Precision, Recompute, Train};
 
 use crate::graph::verify::verify;
 use crate::graph::{DType, Graph};
@@ -26,6 +28,8 @@ use crate::graph::{DType, Graph};
 pub struct Options {
     /// Contractions in bf16, with this element type of the residual stream; `None` keeps f32.
     pub mixed_precision: Option<DType>,
+    /// What the backward pass makes again.
+    pub recompute: Recompute,
     /// Verify the graph before the first pass and after each.
     pub verify: bool,
 }
@@ -89,28 +93,29 @@ pub const PASSES: &[Pass] = &[
     },
     Pass {
         name: "drop_dead_code",
-        why: "last, because fusion gives every node a kernel",
+        why: "before choose_recomputation, because a dead reader must not decide what is kept; fusion gives every node a kernel",
         run: |graph, _| drop_dead_code(graph),
+    },
+    Pass {
+        name: "choose_recomputation",
+        why: "last, because its copies are duplicates that must not be merged",
+        run: |graph, options| choose_recomputation(graph, options.recompute),
     },
 ];
 
-/// Runs all passes as the model file says: contractions in `precision`, under bf16 with the
-/// residual stream in `residual`.
+/// Runs all passes as `[train]` says: precision of contractions and of the residual stream,
+/// and what is made again.
 ///
 /// # Errors
 /// As [`optimize`].
-pub fn run(
-    graph: &mut Graph,
-    precision: Precision,
-    residual: Precision,
-    verify: bool,
-) -> Result<(), String> {
-    let residual = match residual {
+pub fn run(graph: &mut Graph, train: &Train, verify: bool) -> Result<(), String> {
+    let residual = match train.residual {
         Precision::F32 => DType::F32,
         Precision::Bf16 => DType::Bf16,
     };
     let options = Options {
-        mixed_precision: (precision == Precision::Bf16).then_some(residual),
+        mixed_precision: (train.precision == Precision::Bf16).then_some(residual),
+        recompute: train.recompute,
         verify,
     };
     optimize(graph, &options)

@@ -74,6 +74,7 @@ impl fmt::Display for Change {
 /// Keys, and tables ending in a dot, that may change when a run is resumed.
 const ALLOWED: &[&str] = &[
     "name",
+    "train.recompute",
     "train.steps",
     "train.log_every",
     "train.evaluate_every",

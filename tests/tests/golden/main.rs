@@ -163,7 +163,7 @@ fn passes_are_idempotent() {
         }
         for program in &planned.programs {
             let mut graph = program.source.graph.clone();
-            run(&mut graph, Precision::F32, Precision::F32, true).unwrap();
+            run(&mut graph, &model.train, true).unwrap();
             let (first, second) = (lines(&program.source.graph), lines(&graph));
             let what = format!("{}, {}", model.name, program.source.name);
             assert!(first == second, "{what}\n{}", golden::diff(&first, &second));

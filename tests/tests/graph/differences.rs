@@ -198,6 +198,10 @@ fn movement(what: &str, random: &mut Random) -> Case {
     let x = shape(&[a, b, c]);
     let mut text = format!("%x: {x} = input()\n");
     match what {
+        // The other value only says when.
+        "after" => {
+            let _ = writeln!(text, "%z: {x} = add(%x, %x)\n%y: {x} = after(%x, %z)");
+        }
         "reshape" => {
             let _ = writeln!(text, "%y: {} = reshape(%x)", shape(&[b * c, a]));
         }
@@ -484,6 +488,7 @@ fn cases(random: &mut Random) -> Vec<(String, Case)> {
         }
     }
     for name in [
+        "after",
         "reshape",
         "transpose",
         "slice",

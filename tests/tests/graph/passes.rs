@@ -12,6 +12,7 @@ use mm1_compiler::graph::verify::verify;
 use mm1_compiler::graph::{DType, Dim, Graph, Op, Value};
 use mm1_compiler::interpret::{Tensor, interpret};
 use mm1_compiler::passes::{Options, PASSES, optimize};
+use mm1_dsl::model::Recompute;
 
 /// Outputs for made-up inputs at one less than the bounds of the run-time sizes.
 fn outputs(graph: &Graph) -> BTreeMap<String, Tensor> {
@@ -52,14 +53,20 @@ fn outputs(graph: &Graph) -> BTreeMap<String, Tensor> {
         .collect()
 }
 
-/// `// residual: bf16` in the first line asks for mixed precision.
+/// `// residual: bf16` in the first line asks for mixed precision, `// recompute: cheap` for
+/// copies.
 fn options(text: &str) -> Options {
-    let residual = text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix("// residual: "));
+    let first = text.lines().next().unwrap_or_default();
+    let residual = first.strip_prefix("// residual: ");
+    let recompute = match first.strip_prefix("// recompute: ") {
+        None => Recompute::None,
+        Some("cheap") => Recompute::Cheap,
+        Some("products") => Recompute::Products,
+        Some(other) => panic!("`{other}` is no policy"),
+    };
     Options {
         mixed_precision: residual.map(|name| DType::from_name(name).unwrap()),
+        recompute,
         verify: true,
     }
 }
@@ -127,6 +134,7 @@ fn an_ill_formed_graph_is_named() {
     let mut graph = parse("%x: f32[4] = input()\n%y: f32[5] = exp(%x)\noutput y = %y\n").unwrap();
     let options = Options {
         mixed_precision: None,
+        recompute: Recompute::None,
         verify: true,
     };
     let error = optimize(&mut graph, &options).unwrap_err();

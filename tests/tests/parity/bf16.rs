@@ -65,7 +65,7 @@ fn the_definition_is_as_near_as_autocast() {
             let case = Case::load(name, &["train.precision=\"bf16\"", &residual]);
             let mut graph = case.training_graph();
             let train = &case.model.train;
-            passes::run(&mut graph, train.precision, train.residual, true).unwrap();
+            passes::run(&mut graph, train, true).unwrap();
             let mut wanted = case.wanted();
             wanted.retain(|tensor, _| tensor == "loss" || tensor.starts_with("d("));
             within(&case.interpreted(&graph), &wanted, 1e-9)

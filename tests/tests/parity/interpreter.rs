@@ -24,8 +24,7 @@ fn passes_do_not_change_them() {
         let case = Case::load(name, &[]);
         let mut graph = case.graph();
         let train = &case.model.train;
-        passes::run(&mut graph, train.precision, train.residual, true)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        passes::run(&mut graph, train, true).unwrap_or_else(|error| panic!("{name}: {error}"));
         let worst = within(&case.interpreted(&graph), &case.wanted(), TOLERANCE)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         println!("{name}: {worst:.1e}");

@@ -9,6 +9,7 @@ mod determinism;
 mod interpreter;
 mod kernels;
 mod mistakes;
+mod recomputation;
 mod training;
 
 /// One test per code generator of this build from a function of it.

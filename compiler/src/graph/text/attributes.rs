@@ -127,6 +127,7 @@ pub(super) fn of(op: &Op) -> Fields {
         | Op::Constant(_)
         | Op::Reshape
         | Op::Broadcast
+        | Op::After
         | Op::GatherRows
         | Op::ScatterAddRows
         | Op::UpdateRows
@@ -270,6 +271,7 @@ impl Given {
                 axis: self.scalar("axis")?,
             },
             "broadcast" => Op::Broadcast,
+            "after" => Op::After,
             "gather_rows" => Op::GatherRows,
             "scatter_add_rows" => Op::ScatterAddRows,
             "update_rows" => Op::UpdateRows,

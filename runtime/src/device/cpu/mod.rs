@@ -7,5 +7,5 @@ pub mod pool;
 
 pub use code::{Code, CodeError, KernelFn};
 pub use device::CpuDevice;
-pub use memory::{Memory, MemoryError};
+pub use memory::{Memory, MemoryError, release_leftovers};
 pub use pool::{Pool, PoolError};

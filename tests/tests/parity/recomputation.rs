@@ -1,0 +1,108 @@
+//! Recomputation changes memory and nothing else.
+
+use mm1_compiler::build::Purpose;
+use mm1_compiler::codegen::Backend;
+use mm1_compiler::compile::plan_model;
+use mm1_tests::case::{Case, MODELS};
+use mm1_tests::fixture::Fixture;
+use mm1_tests::programs::{executor, package};
+
+use crate::per_backend;
+use crate::training::optimizer;
+
+const POLICIES: [&str; 3] = [
+    "train.recompute=\"none\"",
+    "train.recompute=\"cheap\"",
+    "train.recompute=\"products\"",
+];
+
+per_backend! {
+    gradients_are_the_same_bytes => gradients_are_the_same,
+    ten_steps_are_the_same_bytes => ten_steps_are_the_same,
+}
+
+fn gradients_are_the_same(backend: Backend) {
+    for name in MODELS {
+        for precision in ["train.precision=\"f32\"", "train.precision=\"bf16\""] {
+            let results = POLICIES.map(|policy| {
+                let case = Case::load(name, &[precision, policy]);
+                case.trained(backend, 1)
+            });
+            assert!(
+                results[0].len() > 10,
+                "{name}: {} tensors",
+                results[0].len()
+            );
+            for (policy, result) in POLICIES.iter().zip(&results) {
+                for (tensor, values) in result {
+                    let same = values.len() == results[0][tensor].len()
+                        && values
+                            .iter()
+                            .zip(&results[0][tensor])
+                            .all(|(a, b)| a.to_bits() == b.to_bits());
+                    assert!(same, "{name}, {precision}, {policy}: {tensor} differs");
+                }
+            }
+        }
+    }
+}
+
+/// Bits of ten losses and of the weights after them.
+fn steps(backend: Backend, precision: &str, policy: &str) -> (Vec<u64>, Vec<u8>) {
+    let case = Case::load("avg-pool", &[precision, policy]);
+    let curve = Fixture::load("training");
+    let package = package(&case.model, Purpose::All, backend);
+    let mut executor = executor(package, &case.fixture, 2);
+    let optimizer = optimizer(&case);
+    let losses = (0..10u64).map(|index| {
+        let batch = curve.batch(&format!("{}/", index % 4));
+        let step = index + 1;
+        let outcome = optimizer.step(&mut executor, step, step, &[batch]).unwrap();
+        outcome.loss.to_bits()
+    });
+    let losses = losses.collect();
+    (losses, executor.region("parameters").unwrap().to_vec())
+}
+
+fn ten_steps_are_the_same(backend: Backend) {
+    for precision in ["train.precision=\"f32\"", "train.precision=\"bf16\""] {
+        let kept = steps(backend, precision, POLICIES[0]);
+        assert!(kept.0[0] != kept.0[9], "nothing is learnt");
+        for policy in &POLICIES[1..] {
+            let again = steps(backend, precision, policy);
+            assert!(kept.0 == again.0, "{precision}, {policy}: losses differ");
+            assert!(kept.1 == again.1, "{precision}, {policy}: weights differ");
+        }
+    }
+}
+
+/// Each policy needs less than the one before, and placement costs little over what is live.
+#[test]
+fn plans_shrink_and_are_tight() {
+    for name in MODELS {
+        let mut before = u64::MAX;
+        for policy in POLICIES {
+            // More layers than the fixture has: what is kept outweighs one layer's own needs.
+            let sets = [policy, "encoder.depth=6", "decoder.depth=6"];
+            let case = Case::load(name, &sets);
+            let planned = plan_model(&case.model, Purpose::All, true)
+                .unwrap_or_else(|error| panic!("{error}"));
+            let programs = planned.programs.iter();
+            for program in programs.clone() {
+                let (arena, live) = (program.plan.arena_bytes, program.plan.largest_live_bytes);
+                let program = &program.source.name;
+                assert!(
+                    arena as f64 <= 1.1 * live as f64,
+                    "{name}, {policy}, {program}: {arena} bytes for {live}"
+                );
+            }
+            let live = programs
+                .filter(|program| program.source.name == "accumulate")
+                .map(|program| program.plan.largest_live_bytes)
+                .next()
+                .unwrap();
+            assert!(live < before, "{name}, {policy}: {live} after {before}");
+            before = live;
+        }
+    }
+}
