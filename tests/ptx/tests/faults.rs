@@ -21,7 +21,7 @@ fn addresses() {
         ("ld.global.u32 %r1, [%rd1+2];", FaultKind::Misaligned),
         ("ld.u32 %r1, [0];", FaultKind::OutOfBounds),
         (
-            "mov.u32 %r2, sh; ld.shared.u32 %r1, [%r2+16384];",
+            "mov.u32 %r2, sh; ld.shared.u32 %r1, [%r2+32768];",
             FaultKind::OutOfBounds,
         ),
         ("ld.shared.u32 %r1, [0];", FaultKind::OutOfBounds),

@@ -183,6 +183,15 @@ impl Layout {
         line * 128 + moved * 16 + linear % 16
     }
 
+    /// Bytes of the operand with its gaps.
+    fn size(&self) -> u64 {
+        if self.mn_major {
+            self.mn.div_ceil(self.row() / self.bytes) * 2 * self.atom()
+        } else {
+            self.mn / 8 * self.atom() * if self.swizzle == 0 { 2 } else { 1 }
+        }
+    }
+
     fn descriptor(&self, start: u64) -> u64 {
         let mode = match self.swizzle {
             0 => 0,
@@ -269,7 +278,7 @@ impl Case {
     }
 
     fn b_start(&self) -> u64 {
-        (64 * 32u64).next_multiple_of(1024)
+        self.a.size().next_multiple_of(1024)
     }
 
     fn check(&self) {
@@ -283,8 +292,7 @@ impl Case {
                 _ => x.to_le_bytes().into(),
             }
         };
-        let b_bytes = (self.n * 32).next_multiple_of(1024).max(2048);
-        let registers = self.b_start() + b_bytes;
+        let registers = self.b_start() + self.b.size().next_multiple_of(1024);
         let mut image = vec![0; (registers + 2048) as usize];
         let size = self.a.bytes as usize;
         for k in 0..k {
@@ -309,7 +317,7 @@ impl Case {
                 image[at..at + 4].copy_from_slice(&word);
             }
         }
-        assert!(image.len() <= 16384);
+        assert!(image.len() <= 32768);
         let code = self.code(image.len(), registers);
         let words = self.n as usize / 2;
         let body = Body {

@@ -286,16 +286,25 @@ fn producers_and_consumers_count_at_named_barriers() {
         }
     }
     // One warp too many for the count, and one too few.
-    let body = Body {
-        threads: 96,
-        ..Body::new(&code.replace("bar.sync 1, 96", "bar.sync 1, 64"))
-    };
-    assert_eq!(body.fault().kind, FaultKind::Barrier);
-    let body = Body {
-        threads: 64,
-        ..Body::new(code)
-    };
-    assert_eq!(body.fault().kind, FaultKind::Deadlock);
+    let narrow = code.replace("bar.sync 1, 96", "bar.sync 1, 64");
+    assert_eq!(
+        Body {
+            threads: 96,
+            ..Body::new(&narrow)
+        }
+        .fault()
+        .kind,
+        FaultKind::Barrier
+    );
+    assert_eq!(
+        Body {
+            threads: 64,
+            ..Body::new(code)
+        }
+        .fault()
+        .kind,
+        FaultKind::Deadlock
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Loads, stores and atomics of threads.
+//! Loads and stores of threads: all lanes of one space at a time.
 
 use super::block::{Block, check_written};
 use super::rows::{Class, LANES, Rows};
@@ -6,7 +6,7 @@ use super::shared::Who;
 use super::space::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW_BYTES};
 use crate::fault::{FaultKind, Trouble};
 use crate::parse::syntax::Space;
-use crate::program::{Access, AddressRow, Atomic, AtomicKind, NONE};
+use crate::program::{Access, AddressRow, NONE};
 
 /// The lanes of a mask, in order.
 pub(crate) fn lanes(mut mask: u32) -> impl Iterator<Item = usize> {
@@ -46,77 +46,20 @@ pub(crate) fn resolve(space: Space, address: u64) -> (Space, u64) {
     }
 }
 
-fn check_aligned(lane: usize, address: u64, bytes: u32) -> Result<(), Trouble> {
-    if address.is_multiple_of(bytes.into()) {
+/// `bytes` must be a power of two.
+#[inline]
+pub(super) fn check_aligned(lane: usize, address: u64, bytes: u32) -> Result<(), Trouble> {
+    if address & (u64::from(bytes) - 1) == 0 {
         return Ok(());
     }
     let message = format!("an access of {bytes} bytes is not at a multiple of {bytes}");
     Err(Trouble::new(FaultKind::Misaligned, lane, message).at(address))
 }
 
+/// Values of up to eight elements, for all lanes.
+pub(crate) type Values = [[u64; LANES]; 8];
+
 impl Block<'_> {
-    /// The tag of this block among the users of global memory.
-    pub(super) fn tag(&self) -> u32 {
-        self.launch.tag | (self.number + 1)
-    }
-
-    /// Checks a read of global memory, and gives the allocation and the offset in it.
-    #[inline]
-    pub(super) fn global_read(
-        &mut self,
-        w: usize,
-        lane: usize,
-        address: u64,
-        bytes: u32,
-    ) -> Result<(&crate::memory::Allocation, u64), Trouble> {
-        let tag = self.tag();
-        let memory = self.launch.memory;
-        let found = memory.locate(address, bytes.into(), &mut self.warps[w].cache);
-        let (allocation, offset) =
-            found.map_err(|(kind, message)| Trouble::new(kind, lane, message).at(address))?;
-        if let Some(missing) = allocation.unwritten(offset, bytes.into()) {
-            let message = "a byte of global memory that was never written is read";
-            return Err(Trouble::new(FaultKind::UninitialisedMemory, lane, message)
-                .at(allocation.base + missing));
-        }
-        if let Some(writer) = allocation.note_read(offset, bytes.into(), tag) {
-            let message = format!(
-                "block {} reads what block {writer} writes in this launch",
-                self.number
-            );
-            return Err(Trouble::new(FaultKind::BlockRace, lane, message).at(address));
-        }
-        Ok((allocation, offset))
-    }
-
-    /// Checks a write of global memory, and gives the allocation and the offset in it.
-    #[inline]
-    pub(super) fn global_write(
-        &mut self,
-        w: usize,
-        lane: usize,
-        address: u64,
-        bytes: u32,
-    ) -> Result<(&crate::memory::Allocation, u64), Trouble> {
-        let tag = self.tag();
-        let memory = self.launch.memory;
-        let found = memory.locate(address, bytes.into(), &mut self.warps[w].cache);
-        let (allocation, offset) =
-            found.map_err(|(kind, message)| Trouble::new(kind, lane, message).at(address))?;
-        if allocation.read_only {
-            let message = "constant memory is written";
-            return Err(Trouble::new(FaultKind::ReadOnly, lane, message).at(address));
-        }
-        if let Some((did, other)) = allocation.note_write(offset, bytes.into(), tag) {
-            let message = format!(
-                "block {} writes what block {other} {did} in this launch",
-                self.number
-            );
-            return Err(Trouble::new(FaultKind::BlockRace, lane, message).at(address));
-        }
-        Ok((allocation, offset))
-    }
-
     fn read_param(&self, lane: usize, address: u64, bytes: u32) -> Result<u64, Trouble> {
         let params = &self.launch.params;
         let end = address.saturating_add(bytes.into());
@@ -129,6 +72,29 @@ impl Block<'_> {
         Ok(u64::from_le_bytes(value))
     }
 
+    /// The lanes of `active` that access the space of the first of them, the space, and their addresses
+    /// in it, which are multiples of `total`.
+    fn one_space(
+        access: &Access,
+        active: u32,
+        total: u32,
+        addresses: &mut [u64; LANES],
+    ) -> Result<(Space, u32), Trouble> {
+        let first = active.trailing_zeros() as usize;
+        let (space, _) = resolve(access.space, addresses[first]);
+        let mut mask = 0;
+        for lane in lanes(active) {
+            let (found, address) = resolve(access.space, addresses[lane]);
+            if found != space {
+                continue;
+            }
+            check_aligned(lane, address, total)?;
+            addresses[lane] = address;
+            mask |= 1 << lane;
+        }
+        Ok((space, mask))
+    }
+
     pub(super) fn load(
         &mut self,
         w: usize,
@@ -137,63 +103,75 @@ impl Block<'_> {
         line: u32,
     ) -> Result<(), Trouble> {
         check_written(&self.warps[w].rows, access.address.slot, active)?;
-        let addresses = addresses(&self.warps[w].rows, &access.address);
-        let bytes = access.bytes;
-        let total = bytes * access.elements.len() as u32;
-        for lane in lanes(active) {
-            let (space, address) = resolve(access.space, addresses[lane]);
-            check_aligned(lane, address, total)?;
-            let mut values = [0u64; 8];
-            let values = &mut values[..access.elements.len()];
-            let places = (0..).step_by(bytes as usize);
+        let mut addresses = addresses(&self.warps[w].rows, &access.address);
+        let (bytes, count) = (access.bytes, access.elements.len());
+        let total = bytes * count as u32;
+        let mut values = std::mem::take(&mut self.values);
+        let mut left = active;
+        while left != 0 {
+            let (space, mask) = Self::one_space(access, left, total, &mut addresses)?;
+            left &= !mask;
             match space {
                 Space::Global | Space::Const | Space::Generic => {
-                    let (allocation, offset) = self.global_read(w, lane, address, total)?;
-                    for (value, place) in values.iter_mut().zip(places) {
-                        *value = allocation.load(offset + place, bytes);
+                    self.traffic.global_read += u64::from(total * mask.count_ones());
+                    for lane in lanes(mask) {
+                        let (allocation, at) = self.global_read(w, lane, addresses[lane], total)?;
+                        for (index, values) in values[..count].iter_mut().enumerate() {
+                            values[lane] =
+                                allocation.load(at + index as u64 * u64::from(bytes), bytes);
+                        }
                     }
-                    self.traffic.global_read += u64::from(total);
                 }
                 Space::Shared => {
-                    let who = Who {
-                        warp: w,
-                        lane,
-                        line,
-                        atomic: false,
-                    };
-                    for (value, place) in values.iter_mut().zip(places) {
-                        *value = self.shared.read(who, address + place, bytes)?;
+                    self.traffic.shared_read += u64::from(total * mask.count_ones());
+                    for lane in lanes(mask) {
+                        let who = Who {
+                            warp: w,
+                            lane,
+                            line,
+                            atomic: false,
+                        };
+                        for (index, values) in values[..count].iter_mut().enumerate() {
+                            let at = addresses[lane] + index as u64 * u64::from(bytes);
+                            values[lane] = self.shared.read(who, at, bytes)?;
+                        }
                     }
-                    self.traffic.shared_read += u64::from(total);
                 }
                 Space::Local => {
-                    for (value, place) in values.iter_mut().zip(places) {
-                        *value = self.warps[w].local.read(lane, address + place, bytes)?;
+                    for lane in lanes(mask) {
+                        for (index, values) in values[..count].iter_mut().enumerate() {
+                            let at = addresses[lane] + index as u64 * u64::from(bytes);
+                            values[lane] = self.warps[w].local.read(lane, at, bytes)?;
+                        }
                     }
                 }
                 Space::Param => {
-                    for (value, place) in values.iter_mut().zip(places) {
-                        *value = self.read_param(lane, address + place, bytes)?;
+                    for lane in lanes(mask) {
+                        for (index, values) in values[..count].iter_mut().enumerate() {
+                            let at = addresses[lane] + index as u64 * u64::from(bytes);
+                            values[lane] = self.read_param(lane, at, bytes)?;
+                        }
                     }
                 }
             }
-            let rows = &mut self.warps[w].rows;
-            for (&value, &(slot, class)) in values.iter().zip(&access.elements) {
-                if slot == NONE {
-                    continue;
-                }
-                let shift = 64 - 8 * bytes;
-                let value = if access.signed {
-                    ((value << shift) as i64 >> shift) as u64
-                } else {
-                    value
-                };
-                match class {
-                    Class::Wide => rows.set_lane_wide(slot, lane, value),
-                    Class::Narrow | Class::Predicate => rows.set_lane(slot, lane, value as u32),
+        }
+        let rows = &mut self.warps[w].rows;
+        let shift = 64 - 8 * bytes;
+        for (values, &(slot, class)) in values.iter_mut().zip(&access.elements) {
+            if slot == NONE {
+                continue;
+            }
+            if access.signed {
+                *values = values.map(|value| ((value << shift) as i64 >> shift) as u64);
+            }
+            match class {
+                Class::Wide => rows.set_wide(slot, active, values),
+                Class::Narrow | Class::Predicate => {
+                    rows.set_narrow(slot, active, &values.map(|value| value as u32));
                 }
             }
         }
+        self.values = values;
         Ok(())
     }
 
@@ -209,175 +187,57 @@ impl Block<'_> {
         for &(slot, _) in &access.elements {
             check_written(rows, slot, active)?;
         }
-        let addresses = addresses(rows, &access.address);
-        let bytes = access.bytes;
-        let total = bytes * access.elements.len() as u32;
-        for lane in lanes(active) {
-            let (space, address) = resolve(access.space, addresses[lane]);
-            check_aligned(lane, address, total)?;
-            let mut values = [0u64; 8];
-            let values = &mut values[..access.elements.len()];
-            let rows = &self.warps[w].rows;
-            for (value, &(slot, class)) in values.iter_mut().zip(&access.elements) {
-                *value = match class {
-                    Class::Wide => rows.wide(slot)[lane],
-                    Class::Narrow | Class::Predicate => rows.narrow(slot)[lane].into(),
-                };
-            }
-            let places = (0..).step_by(bytes as usize);
-            match space {
-                Space::Global | Space::Generic => {
-                    let (allocation, offset) = self.global_write(w, lane, address, total)?;
-                    for (&value, place) in values.iter().zip(places) {
-                        allocation.store(offset + place, bytes, value);
-                    }
-                    self.traffic.global_written += u64::from(total);
-                }
-                Space::Shared => {
-                    let who = Who {
-                        warp: w,
-                        lane,
-                        line,
-                        atomic: false,
-                    };
-                    for (&value, place) in values.iter().zip(places) {
-                        self.shared.write(who, address + place, bytes, value)?;
-                    }
-                    self.traffic.shared_written += u64::from(total);
-                }
-                Space::Local => {
-                    for (&value, place) in values.iter().zip(places) {
-                        self.warps[w]
-                            .local
-                            .write(lane, address + place, bytes, value)?;
-                    }
-                }
-                Space::Param | Space::Const => {
-                    let message = format!("{space:?} memory is written");
-                    return Err(Trouble::new(FaultKind::ReadOnly, lane, message).at(address));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// One lane after the other.
-    pub(super) fn atomic(
-        &mut self,
-        w: usize,
-        atomic: &Atomic,
-        active: u32,
-        line: u32,
-    ) -> Result<(), Trouble> {
-        if atomic.refused {
-            let message =
-                "atomics of floats are refused: their sums depend on the order of threads";
-            let lane = active.trailing_zeros() as usize;
-            return Err(Trouble::new(FaultKind::Refused, lane, message));
-        }
-        let rows = &self.warps[w].rows;
-        for slot in [atomic.address.slot, atomic.value, atomic.other] {
-            if slot != NONE {
-                check_written(rows, slot, active)?;
-            }
-        }
-        let addresses = addresses(rows, &atomic.address);
-        let bytes = atomic.bytes;
-        for lane in lanes(active) {
-            let (space, address) = resolve(atomic.space, addresses[lane]);
-            check_aligned(lane, address, bytes)?;
-            let rows = &self.warps[w].rows;
-            let get = |slot: u32| match (slot, atomic.class) {
-                (NONE, _) => 0,
-                (_, Class::Wide) => rows.wide(slot)[lane],
-                (_, Class::Narrow | Class::Predicate) => rows.narrow(slot)[lane].into(),
+        let mut addresses = addresses(rows, &access.address);
+        let (bytes, count) = (access.bytes, access.elements.len());
+        let total = bytes * count as u32;
+        let mut values = std::mem::take(&mut self.values);
+        for (values, &(slot, class)) in values.iter_mut().zip(&access.elements) {
+            *values = match class {
+                Class::Wide => *rows.wide(slot),
+                Class::Narrow | Class::Predicate => rows.narrow(slot).map(u64::from),
             };
-            let (value, other) = (get(atomic.value), get(atomic.other));
-            let old = match space {
-                Space::Global | Space::Generic => {
-                    let memory = self.launch.memory;
-                    let found = memory.locate(address, bytes.into(), &mut self.warps[w].cache);
-                    let (allocation, offset) = found
-                        .map_err(|(kind, message)| Trouble::new(kind, lane, message).at(address))?;
-                    if allocation.read_only {
-                        let message = "constant memory is written";
+        }
+        let mut left = active;
+        while left != 0 {
+            let (space, mask) = Self::one_space(access, left, total, &mut addresses)?;
+            left &= !mask;
+            for lane in lanes(mask) {
+                let address = addresses[lane];
+                let elements = values[..count].iter().map(|values| values[lane]);
+                let places = (address..).step_by(bytes as usize);
+                match space {
+                    Space::Global | Space::Generic => {
+                        let (allocation, at) = self.global_write(w, lane, address, total)?;
+                        for (value, place) in elements.zip((at..).step_by(bytes as usize)) {
+                            allocation.store(place, bytes, value);
+                        }
+                        self.traffic.global_written += u64::from(total);
+                    }
+                    Space::Shared => {
+                        let who = Who {
+                            warp: w,
+                            lane,
+                            line,
+                            atomic: false,
+                        };
+                        for (value, place) in elements.zip(places) {
+                            self.shared.write(who, place, bytes, value)?;
+                        }
+                        self.traffic.shared_written += u64::from(total);
+                    }
+                    Space::Local => {
+                        for (value, place) in elements.zip(places) {
+                            self.warps[w].local.write(lane, place, bytes, value)?;
+                        }
+                    }
+                    Space::Param | Space::Const => {
+                        let message = format!("{space:?} memory is written");
                         return Err(Trouble::new(FaultKind::ReadOnly, lane, message).at(address));
                     }
-                    if let Some(missing) = allocation.unwritten(offset, bytes.into()) {
-                        let message = "an atomic on global memory that was never written";
-                        return Err(Trouble::new(FaultKind::UninitialisedMemory, lane, message)
-                            .at(allocation.base + missing));
-                    }
-                    let old = allocation.load(offset, bytes);
-                    allocation.store(
-                        offset,
-                        bytes,
-                        combine(atomic.kind, bytes, old, value, other),
-                    );
-                    old
                 }
-                Space::Shared => {
-                    let who = Who {
-                        warp: w,
-                        lane,
-                        line,
-                        atomic: true,
-                    };
-                    let old = self.shared.read(who, address, bytes)?;
-                    let new = combine(atomic.kind, bytes, old, value, other);
-                    self.shared.write(who, address, bytes, new)?;
-                    old
-                }
-                Space::Local | Space::Param | Space::Const => {
-                    let message = format!("an atomic on {space:?} memory");
-                    return Err(Trouble::new(FaultKind::Operand, lane, message).at(address));
-                }
-            };
-            let rows = &mut self.warps[w].rows;
-            match (atomic.result, atomic.class) {
-                (NONE, _) => {}
-                (slot, Class::Wide) => rows.set_lane_wide(slot, lane, old),
-                (slot, Class::Narrow | Class::Predicate) => rows.set_lane(slot, lane, old as u32),
             }
         }
+        self.values = values;
         Ok(())
-    }
-}
-
-/// The new value of an atomic; only its low `bytes` count.
-fn combine(kind: AtomicKind, bytes: u32, old: u64, value: u64, other: u64) -> u64 {
-    let shift = 64 - 8 * bytes;
-    let signed = |x: u64| (x << shift) as i64 >> shift;
-    match kind {
-        AtomicKind::Add => old.wrapping_add(value),
-        AtomicKind::And => old & value,
-        AtomicKind::Or => old | value,
-        AtomicKind::Xor => old ^ value,
-        AtomicKind::Exchange => value,
-        AtomicKind::CompareAndSwap => {
-            if old == value {
-                other
-            } else {
-                old
-            }
-        }
-        AtomicKind::MinUnsigned => old.min(value),
-        AtomicKind::MaxUnsigned => old.max(value),
-        AtomicKind::MinSigned => signed(old).min(signed(value)) as u64,
-        AtomicKind::MaxSigned => signed(old).max(signed(value)) as u64,
-        AtomicKind::Increment => {
-            if old >= value {
-                0
-            } else {
-                old + 1
-            }
-        }
-        AtomicKind::Decrement => {
-            if old == 0 || old > value {
-                value
-            } else {
-                old - 1
-            }
-        }
     }
 }

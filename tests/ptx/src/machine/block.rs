@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::access::Values;
 use super::barrier::Barriers;
 use super::copies::Pending;
 use super::mbarrier::Mbarrier;
@@ -36,6 +37,8 @@ pub(crate) struct Block<'a> {
     /// Executions of each instruction: by warps, by threads.
     counts: Vec<(u64, u64)>,
     pub traffic: Traffic,
+    /// Room for what a load or store moves.
+    pub values: Box<Values>,
     blocks: u64,
     steps: u64,
     random: u64,
@@ -93,6 +96,7 @@ impl<'a> Block<'a> {
             number: 0,
             counts: vec![(0, 0); program.code.len()],
             traffic: Traffic::default(),
+            values: Box::default(),
             blocks: 0,
             steps: 0,
             random: 0,
@@ -537,12 +541,20 @@ pub(crate) fn check_written(rows: &Rows, slot: u32, active: u32) -> Result<(), T
     if missing == 0 {
         Ok(())
     } else {
-        Err(unwritten(missing))
+        Err(unwritten(rows, slot, missing))
     }
 }
 
 #[cold]
-fn unwritten(missing: u32) -> Trouble {
+fn unwritten(rows: &Rows, slot: u32, missing: u32) -> Trouble {
+    if rows.is_pending(slot) {
+        let message = "an accumulator is read before its `wgmma` was waited for";
+        return Trouble::new(
+            FaultKind::NotWaited,
+            missing.trailing_zeros() as usize,
+            message,
+        );
+    }
     let message = format!(
         "a register that {} threads never wrote is read",
         missing.count_ones()

@@ -1,10 +1,12 @@
 //! Runs an entry: blocks on a few threads, warps of a block in turns.
 
 mod access;
+mod atomic;
 mod barrier;
 mod block;
 mod collective;
 mod copies;
+mod global;
 mod local;
 mod matrix;
 mod mbarrier;

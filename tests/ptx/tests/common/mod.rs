@@ -235,7 +235,7 @@ pub fn check(code: &str, result: Kind, arguments: &[Kind], expected: impl Fn(&[u
 }
 
 /// A kernel around `body`, which finds its thread number in `%r0`, the address of its own results in
-/// `%rd0` (`words` of 32 bits for each thread), the input in `%rd1`, and 16 KiB of shared memory `sh`.
+/// `%rd0` (`words` of 32 bits for each thread), the input in `%rd1`, and 32 KiB of shared memory `sh`.
 pub struct Body<'a> {
     pub code: &'a str,
     pub threads: u32,
@@ -261,7 +261,7 @@ impl<'a> Body<'a> {
         let text = format!(
             ".version 8.6\n.target sm_90a\n.address_size 64\n\
              .entry k(.param .u64 out, .param .u64 in)\n{{\n\
-             .shared .align 1024 .b8 sh[16384];\n\
+             .shared .align 1024 .b8 sh[32768];\n\
              .reg .b32 %r<99>; .reg .b64 %rd<99>; .reg .pred %p<32>; .reg .f32 %f<99>;\n\
              .reg .b16 %rs<32>;\n\
              mov.u32 %r0, %tid.x; ld.param.u64 %rd0, [out]; ld.param.u64 %rd1, [in];\n\
