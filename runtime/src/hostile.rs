@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::checkpoint::tensors::{Item, TensorsFile, write};
+use crate::checkpoint::tensors::{Content, Item, TensorsFile, write};
 use crate::data::image::{MAX_PIXELS, Picture, decode};
 use crate::data::source::Source;
 use crate::data::tar::Shards;
@@ -192,7 +192,7 @@ fn mutated_tensor_files_are_read_or_refused() {
         name: name.to_owned(),
         dtype: mm1_package::DType::F32,
         shape: vec![2, 3],
-        bytes: &[1; 24],
+        content: Content::Bytes(&[1; 24]),
     });
     write(&path, &items).expect("writable");
     let seed = std::fs::read(&path).expect("readable");

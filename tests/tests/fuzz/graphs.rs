@@ -13,6 +13,7 @@ use mm1_compiler::graph::verify::verify;
 use mm1_compiler::graph::{DType, Graph, InputRole, Op, Unary, Value};
 use mm1_compiler::interpret::Tensor;
 use mm1_compiler::passes::{Options, optimize};
+use mm1_dsl::model::Recompute;
 use mm1_tests::differences::{Point, adjoint, dot};
 use mm1_tests::random::Random;
 
@@ -113,6 +114,7 @@ fn legal(graph: &Graph, when: &str) -> Result<(), String> {
 fn plain() -> Options {
     Options {
         mixed_precision: None,
+        recompute: Recompute::Products,
         verify: true,
     }
 }

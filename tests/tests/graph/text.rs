@@ -5,6 +5,7 @@ use mm1_compiler::graph::table::{OPS, bytes, flops};
 use mm1_compiler::graph::text::{display, parse, print};
 use mm1_compiler::graph::verify::verify;
 use mm1_compiler::passes::{Options, optimize};
+use mm1_dsl::model::Recompute;
 use mm1_tests::random::Random;
 
 const EVERY_OP: &str = include_str!("../../graphs/every-op.txt");
@@ -125,6 +126,7 @@ fn damaged_graphs_are_refused_or_compiled_without_a_panic() {
         }
         let options = Options {
             mixed_precision: None,
+            recompute: Recompute::None,
             verify: true,
         };
         optimize(&mut graph, &options).unwrap();

@@ -61,7 +61,11 @@ fn steps(backend: Backend, precision: &str, policy: &str) -> (Vec<u64>, Vec<u8>)
         outcome.loss.to_bits()
     });
     let losses = losses.collect();
-    (losses, executor.region("parameters").unwrap().to_vec())
+    let mut parameters = vec![0; executor.region_bytes("parameters").unwrap() as usize];
+    executor
+        .read_region("parameters", 0, &mut parameters)
+        .unwrap();
+    (losses, parameters)
 }
 
 fn ten_steps_are_the_same(backend: Backend) {
