@@ -22,7 +22,7 @@ per_backend! {
 }
 
 fn gradients_are_the_same(backend: Backend) {
-    for name in MODELS {
+    for name in ["avg-pool", "c-abstractor"] {
         for precision in ["train.precision=\"f32\"", "train.precision=\"bf16\""] {
             let results = POLICIES.map(|policy| {
                 let case = Case::load(name, &[precision, policy]);
