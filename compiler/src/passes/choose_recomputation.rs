@@ -98,7 +98,7 @@ struct Choice<'g> {
     /// By node of the backward pass or to be copied: its first reader among the gradients (itself for one
     /// of them) and the gradient that this reads.
     triggers: Vec<Option<(NodeId, Value)>>,
-    /// Copy by node and the value it waits for.
+    /// Copy by the node that it repeats.
     copies: BTreeMap<NodeId, NodeId>,
     /// Kept values as seen after another value.
     held: BTreeMap<(Value, Value), Value>,
