@@ -60,7 +60,7 @@ fn product(
     let reach = |size: u64, [result, fold]: [i64; 2]| {
         ((size as i64 - 1) * result + (k as i64 - 1) * fold + 1) as usize
     };
-    let mut factor = |it: &mut Building, dtype, axis, size, strides: [i64; 2]| {
+    let factor = |it: &mut Building, dtype, axis, size, strides: [i64; 2]| {
         let terms = [(axis, strides[0]), (folded, strides[1])];
         let value = it.load(dtype, reach(size, strides), &terms);
         match dtype {
