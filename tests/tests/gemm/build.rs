@@ -66,8 +66,9 @@ pub fn difference(dtype: DType, got: &[u8], want: &[u8]) -> (f64, usize) {
         } else {
             (got - want).abs() / (relative * want.abs().max(0.5))
         };
-        if !(off <= worst.0) {
-            worst = (if off.is_nan() { f64::INFINITY } else { off }, element);
+        let off = if off.is_nan() { f64::INFINITY } else { off };
+        if off > worst.0 {
+            worst = (off, element);
         }
     }
     worst

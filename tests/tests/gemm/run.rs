@@ -17,7 +17,7 @@ pub struct Compiled {
 }
 
 /// What a launch varies that results must not depend on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Way {
     /// Blocks of the grid; all tiles if `None`.
     pub blocks: Option<u32>,
@@ -25,16 +25,6 @@ pub struct Way {
     pub order: u64,
     /// Only these blocks.
     pub only: Option<Vec<u32>>,
-}
-
-impl Default for Way {
-    fn default() -> Self {
-        Self {
-            blocks: None,
-            order: 0,
-            only: None,
-        }
-    }
 }
 
 fn piped(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
@@ -68,6 +58,11 @@ impl Compiled {
     pub fn new(kernel: &Kernel, facts: &Facts) -> Self {
         let schedule =
             schedule(kernel, facts).unwrap_or_else(|refusal| panic!("{}: {refusal}", kernel.name));
+        Self::of(kernel, schedule)
+    }
+
+    /// Of a schedule, which may have been tampered with.
+    pub fn of(kernel: &Kernel, schedule: Schedule) -> Self {
         let text = ptx(&schedule.text);
         let module = Module::parse(&text).unwrap_or_else(|error| panic!("{error}"));
         let sizes = schedule
