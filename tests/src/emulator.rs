@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mm1_package::{Launch, Package};
-use mm1_ptx::{Memory, Module, Options, Param, Stats};
+use mm1_package::{DType, Launch, Package};
+use mm1_ptx::{Memory, Module, Options, Param, Stats, TensorMap, TensorType};
 use mm1_runtime::device::gpu::Shape;
 use mm1_runtime::device::{Device, DeviceError, Sizes};
 
@@ -55,9 +55,6 @@ impl Emulator {
         if shape.blocks == 0 {
             return Ok(());
         }
-        if !shape.maps.is_empty() {
-            return Err(DeviceError::Call("tensor maps are not emulated".to_owned()));
-        }
         let address = |region: u32, offset: u64| self.regions[region as usize] + offset;
         let mut params: Vec<Param> = launch
             .args
@@ -65,6 +62,22 @@ impl Emulator {
             .map(|slot| Param::U64(address(slot.region, slot.offset)))
             .collect();
         params.extend(shape.numbers.iter().map(|number| Param::U64(*number)));
+        for map in &shape.maps {
+            let encoded = TensorMap::encode(
+                match map.dtype {
+                    DType::F32 => TensorType::F32,
+                    DType::Bf16 => TensorType::Bf16,
+                    DType::I32 => TensorType::I32,
+                },
+                address(map.base.region, map.base.offset),
+                &map.dims,
+                &map.strides,
+                &map.box_dims,
+                &vec![1; map.dims.len()],
+                map.swizzle,
+            );
+            params.push(Param::Bytes(encoded.map_err(DeviceError::Call)?.to_vec()));
+        }
         let stats: Stats = mm1_ptx::launch(
             &self.modules[launch.kernel as usize],
             &format!("k{}", kernel.hash),

@@ -21,15 +21,17 @@ fn every_kernel_of_a_card_agrees() {
     use mm1_compiler::target::GPU_TARGETS;
     use mm1_tests::emulator::Emulator;
     use mm1_tests::programs::executor_on;
-    let plain = GPU_TARGETS
-        .into_iter()
-        .find(|target| !target.wgmma)
-        .unwrap();
     let mut wrong = Vec::new();
-    for name in MODELS {
-        let case = Case::load(name, &[]);
+    for (name, precision) in MODELS
+        .iter()
+        .flat_map(|name| ["f32", "bf16"].map(|precision| (name, precision)))
+    {
+        let case = Case::load(name, &[&format!("train.precision=\"{precision}\"")]);
+        // Hopper's schedules cover products of bf16; f32 runs on any card.
+        let wgmma = precision == "bf16";
+        let target = GPU_TARGETS.into_iter().find(|target| target.wgmma == wgmma);
         let options = Options {
-            target: Target::Gpu(plain),
+            target: Target::Gpu(target.unwrap()),
             backend: Backend::Mlir,
             verify: true,
         };
@@ -37,7 +39,7 @@ fn every_kernel_of_a_card_agrees() {
         let device = Box::new(Emulator::new(mm1_ptx::Options::default()));
         let executor = executor_on(device, probe.package.clone(), &case.fixture);
         let values = outputs(&case, &probe, executor);
-        wrong.extend(faults(&case, "f32", &probe, &values));
+        wrong.extend(faults(&case, precision, &probe, &values));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
