@@ -319,6 +319,11 @@ impl Allocation {
     pub fn note_read(&self, offset: u64, bytes: u64, tag: u32) -> Option<u32> {
         let users = self.users.as_ref()?;
         let range = offset as usize..(offset + bytes) as usize;
+        // A byte that this block has read is checked when another one writes it.
+        let known = |reader: &AtomicU32| reader.load(Ordering::Relaxed) == tag;
+        if users.readers[range.clone()].iter().all(known) {
+            return None;
+        }
         for (writer, reader) in users.writers[range.clone()]
             .iter()
             .zip(&users.readers[range])
@@ -341,17 +346,19 @@ impl Allocation {
     pub fn note_write(&self, offset: u64, bytes: u64, tag: u32) -> Option<(&'static str, u32)> {
         let users = self.users.as_ref()?;
         let range = offset as usize..(offset + bytes) as usize;
+        let known = |writer: &AtomicU32| writer.load(Ordering::Relaxed) == tag;
+        if users.writers[range.clone()].iter().all(known) {
+            return None;
+        }
         for (writer, reader) in users.writers[range.clone()]
             .iter()
             .zip(&users.readers[range])
         {
             let found = writer.load(Ordering::Relaxed);
-            if found != tag {
-                if found >> 20 == tag >> 20 {
-                    return Some(("wrote", (found & MANY) - 1));
-                }
-                writer.store(tag, Ordering::Relaxed);
+            if found >> 20 == tag >> 20 && found != tag {
+                return Some(("wrote", (found & MANY) - 1));
             }
+            writer.store(tag, Ordering::Relaxed);
             let found = reader.load(Ordering::Relaxed);
             if found >> 20 == tag >> 20 && found != tag {
                 return Some(("read", (found & MANY) - 1));

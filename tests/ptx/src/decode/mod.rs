@@ -4,6 +4,7 @@
 mod asynchronous;
 mod bits;
 mod compare;
+mod control;
 mod convert;
 mod float;
 mod instruction;
@@ -12,6 +13,7 @@ mod memory;
 mod operands;
 mod sync;
 mod tensor;
+mod values;
 
 use std::collections::HashMap;
 use std::sync::Arc;

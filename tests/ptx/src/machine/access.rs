@@ -1,9 +1,10 @@
 //! Loads and stores of threads: all lanes of one space at a time.
 
-use super::block::{Block, check_written};
+use super::block::Block;
 use super::rows::{Class, LANES, Rows};
 use super::shared::Who;
 use super::space::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW_BYTES};
+use super::step::check_written;
 use crate::fault::{FaultKind, Trouble};
 use crate::parse::syntax::Space;
 use crate::program::{Access, AddressRow, NONE};

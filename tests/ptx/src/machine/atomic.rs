@@ -1,9 +1,10 @@
 //! Atomics of integers.
 
 use super::access::{addresses, check_aligned, lanes, resolve};
-use super::block::{Block, check_written};
+use super::block::Block;
 use super::rows::Class;
 use super::shared::Who;
+use super::step::check_written;
 use crate::fault::{FaultKind, Trouble};
 use crate::parse::syntax::Space;
 use crate::program::{Atomic, AtomicKind, NONE};

@@ -1,8 +1,9 @@
 //! The sixteen barriers of a block, and the barrier of its cluster of one.
 
-use super::block::{Block, Step, check_written};
+use super::block::Block;
 use super::order::Clock;
 use super::rows::LANES;
+use super::step::{Step, check_written};
 use super::warp::Wait;
 use crate::fault::{FaultKind, Trouble};
 use crate::program::{BarrierOp, ClusterPart, NONE, Vote};

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use super::access::Values;
 use super::barrier::Barriers;
+use super::constants::fill_constants;
 use super::copies::Pending;
 use super::mbarrier::Mbarrier;
-use super::rows::{ALL, Class, LANES, Rows};
+use super::rows::{ALL, LANES};
 use super::shared::Shared;
 use super::warp::{Group, Wait, Warp};
 use super::wgmma::Log;
 use super::{Launch, Stats};
 use crate::fault::{Fault, FaultKind, Trouble};
-use crate::program::{Constant, Inst, NONE, Op, Special};
+use crate::program::NONE;
 
 /// Instructions of a warp's turn in the plain order; long, and still finite for loops that wait.
 const LONG_TURN: u64 = 1 << 16;
@@ -35,12 +36,12 @@ pub(crate) struct Block<'a> {
     /// Number of this block.
     pub number: u32,
     /// Executions of each instruction: by warps, by threads.
-    counts: Vec<(u64, u64)>,
+    pub counts: Vec<(u64, u64)>,
     pub traffic: Traffic,
     /// Room for what a load or store moves.
     pub values: Box<Values>,
     blocks: u64,
-    steps: u64,
+    pub steps: u64,
     random: u64,
 }
 
@@ -54,24 +55,6 @@ pub(crate) struct Traffic {
     pub shared_written: u64,
     pub copied_to_shared: u64,
     pub accumulator_moves: u64,
-}
-
-/// What the instruction did to the group's way.
-pub(crate) enum Step {
-    /// To the next instruction.
-    Next,
-    /// All threads of the group to this place.
-    Jump(u32),
-    /// These threads to this place, the others to the next instruction.
-    Split(u32, u32),
-    /// These threads to this place, the others once more to this instruction.
-    SplitRetry(u32, u32),
-    /// These threads are done.
-    Exit(u32),
-    /// Try again when other threads of the warp have come.
-    Together,
-    /// Done, but the group waits.
-    Wait(Wait),
 }
 
 impl<'a> Block<'a> {
@@ -333,290 +316,5 @@ impl<'a> Block<'a> {
             thread: self.launch.thread_index((w * LANES + trouble.lane) as u32),
             address: trouble.address,
         })
-    }
-
-    /// Runs warp `w` for at most `turns` instructions; whether it cannot go on.
-    fn run_warp(&mut self, w: usize, turns: u64) -> Result<bool, Box<Fault>> {
-        let mut left = turns;
-        while let Some(group) = self.warps[w].take_ready() {
-            let (mut pc, mut mask) = (group.pc, group.mask);
-            loop {
-                if left == 0 || (!self.warps[w].groups.is_empty() && self.warps[w].must_switch(pc))
-                {
-                    self.warps[w].put(Group {
-                        pc,
-                        mask,
-                        wait: Wait::No,
-                    });
-                    break;
-                }
-                left -= 1;
-                let step = match self.step(w, pc, mask) {
-                    Ok(step) => step,
-                    Err(trouble) => return Err(self.fault(w, pc, trouble)),
-                };
-                match step {
-                    Step::Next => pc += 1,
-                    Step::Jump(target) => pc = target,
-                    Step::Split(target, taken) => {
-                        self.warps[w].put(Group {
-                            pc: target,
-                            mask: taken,
-                            wait: Wait::No,
-                        });
-                        mask &= !taken;
-                        pc += 1;
-                        if self.warps[w].must_switch(pc) {
-                            self.warps[w].put(Group {
-                                pc,
-                                mask,
-                                wait: Wait::No,
-                            });
-                            break;
-                        }
-                    }
-                    Step::SplitRetry(target, taken) => {
-                        self.warps[w].put(Group {
-                            pc: target,
-                            mask: taken,
-                            wait: Wait::No,
-                        });
-                        mask &= !taken;
-                    }
-                    Step::Exit(done) => {
-                        if let Err(trouble) = self.check_exit(w, done) {
-                            return Err(self.fault(w, pc, trouble));
-                        }
-                        self.warps[w].live &= !done;
-                        mask &= !done;
-                        pc += 1;
-                        self.after_exit(w);
-                        if mask == 0 {
-                            break;
-                        }
-                    }
-                    Step::Together => {
-                        self.warps[w].put(Group {
-                            pc,
-                            mask,
-                            wait: Wait::Together,
-                        });
-                        break;
-                    }
-                    Step::Wait(wait) => {
-                        self.warps[w].groups.push(Group {
-                            pc: pc + 1,
-                            mask,
-                            wait,
-                        });
-                        self.settle_barriers();
-                        break;
-                    }
-                }
-            }
-            if left == 0 {
-                break;
-            }
-        }
-        self.steps += turns - left;
-        if self.steps > self.launch.options.step_limit {
-            let limit = self.launch.options.step_limit;
-            let message = format!("the block executed more than {limit} instructions");
-            let group = self.warps[w].groups.first();
-            let (pc, lane) = group.map_or((0, 0), |g| (g.pc, g.mask.trailing_zeros() as usize));
-            return Err(self.fault(w, pc, Trouble::new(FaultKind::StepLimit, lane, message)));
-        }
-        Ok(!self.warps[w].is_ready())
-    }
-
-    /// Threads that are gone may be what others in the warp, or at a barrier, waited for.
-    fn after_exit(&mut self, w: usize) {
-        for group in &mut self.warps[w].groups {
-            if group.wait == Wait::Together {
-                group.wait = Wait::No;
-            }
-        }
-        self.settle_barriers();
-    }
-
-    /// Executes one instruction for the threads of `mask`.
-    #[inline]
-    fn step(&mut self, w: usize, pc: u32, mask: u32) -> Result<Step, Trouble> {
-        let launch = self.launch;
-        let inst = &launch.program.code[pc as usize];
-        let warp = &mut self.warps[w];
-        let mut active = mask;
-        if inst.guard != NONE {
-            check_written(&warp.rows, inst.guard, mask)?;
-            let value = warp.rows.predicate(inst.guard);
-            active &= if inst.negated { !value } else { value };
-        }
-        let count = &mut self.counts[pc as usize];
-        count.0 += 1;
-        count.1 += u64::from(active.count_ones());
-        match &inst.op {
-            Op::Pure(run) => {
-                if active != 0 {
-                    if inst.touches || warp.rows.busy != 0 {
-                        if let Some(step) = self.guarded_step(w, inst, active)? {
-                            return Ok(step);
-                        }
-                    }
-                    let warp = &mut self.warps[w];
-                    for &source in &inst.args[1..1 + inst.reads as usize] {
-                        check_written(&warp.rows, source, active)?;
-                    }
-                    // SAFETY: `pure!` picks a function that this processor can run.
-                    unsafe { run(&mut warp.rows, &inst.args, active) };
-                }
-                Ok(Step::Next)
-            }
-            Op::Branch(target) => Ok(match active {
-                0 => Step::Next,
-                _ if active == mask => Step::Jump(*target),
-                _ => Step::Split(*target, active),
-            }),
-            Op::Exit => Ok(if active == 0 {
-                Step::Next
-            } else {
-                Step::Exit(active)
-            }),
-            _ if active == 0 => Ok(Step::Next),
-            Op::Load(access) => {
-                if inst.touches || warp.rows.busy != 0 {
-                    for &(row, _) in access.elements.iter().filter(|(row, _)| *row != NONE) {
-                        self.check_free(w, row, active)?;
-                        if inst.touches {
-                            self.warps[w].rows.touched.insert(row);
-                        }
-                    }
-                }
-                let line = launch.program.sources[inst.source as usize].0;
-                self.load(w, access, active, line).map(|()| Step::Next)
-            }
-            Op::Store(access) => {
-                if inst.touches {
-                    let rows = &mut self.warps[w].rows;
-                    rows.touched
-                        .extend(access.elements.iter().map(|(row, _)| *row));
-                }
-                let line = launch.program.sources[inst.source as usize].0;
-                self.store(w, access, active, line).map(|()| Step::Next)
-            }
-            _ => self.rare(w, pc, mask, active),
-        }
-    }
-
-    /// A pure operation while tensor cores use registers, or on registers that they use.
-    #[cold]
-    fn guarded_step(
-        &mut self,
-        w: usize,
-        inst: &Inst,
-        active: u32,
-    ) -> Result<Option<Step>, Trouble> {
-        let target = inst.args[0];
-        self.check_free(w, target, active)?;
-        if inst.moves && self.warps[w].rows.is_pending(inst.args[1]) {
-            if active != ALL {
-                return check_written(&self.warps[w].rows, inst.args[1], active).map(|()| None);
-            }
-            self.move_accumulator(w, target, inst.args[1]);
-            self.traffic.accumulator_moves += 1;
-            return Ok(Some(Step::Next));
-        }
-        if inst.touches {
-            let rows = &mut self.warps[w].rows;
-            rows.touched
-                .extend(inst.args.iter().filter(|&&row| row != NONE));
-        }
-        Ok(None)
-    }
-}
-
-/// A register that holds nothing in an active lane is a fault.
-#[inline]
-pub(crate) fn check_written(rows: &Rows, slot: u32, active: u32) -> Result<(), Trouble> {
-    let missing = active & !rows.written[slot as usize];
-    if missing == 0 {
-        Ok(())
-    } else {
-        Err(unwritten(rows, slot, missing))
-    }
-}
-
-#[cold]
-fn unwritten(rows: &Rows, slot: u32, missing: u32) -> Trouble {
-    if rows.is_pending(slot) {
-        let message = "an accumulator is read before its `wgmma` was waited for";
-        return Trouble::new(
-            FaultKind::NotWaited,
-            missing.trailing_zeros() as usize,
-            message,
-        );
-    }
-    let message = format!(
-        "a register that {} threads never wrote is read",
-        missing.count_ones()
-    );
-    Trouble::new(
-        FaultKind::UninitialisedRegister,
-        missing.trailing_zeros() as usize,
-        message,
-    )
-}
-
-/// Constants and special registers of a warp.
-fn fill_constants(launch: &Launch, number: u32, warp: usize, rows: &mut Rows) {
-    let block = launch.block_index(number);
-    for &(slot, class, constant) in &launch.program.constants {
-        let mut values = [0u64; LANES];
-        match constant {
-            Constant::Bits(bits) => values.fill(bits),
-            Constant::Variable(index, offset) => {
-                values.fill(launch.variables[index as usize].wrapping_add_signed(offset));
-            }
-            Constant::Special(special) => {
-                for (lane, value) in values.iter_mut().enumerate() {
-                    *value = special_value(launch, block, warp, lane as u32, special).into();
-                }
-            }
-        }
-        match class {
-            Class::Wide => rows.set_wide(slot, ALL, &values),
-            Class::Narrow | Class::Predicate => {
-                rows.set_narrow(slot, ALL, &values.map(|value| value as u32));
-            }
-        }
-    }
-}
-
-fn special_value(
-    launch: &Launch,
-    block: [u32; 3],
-    warp: usize,
-    lane: u32,
-    special: Special,
-) -> u32 {
-    let program = launch.program;
-    match special {
-        Special::Thread(axis) => launch.thread_index((warp * LANES) as u32 + lane)[axis as usize],
-        Special::Threads(axis) => launch.block[axis as usize],
-        Special::Block(axis) => block[axis as usize],
-        Special::Blocks(axis) => launch.grid[axis as usize],
-        Special::Lane => lane,
-        Special::Warp => warp as u32,
-        Special::Warps => launch.threads().div_ceil(LANES as u32),
-        Special::LaneMaskEqual => 1 << lane,
-        Special::LaneMaskLess => (1 << lane) - 1,
-        Special::LaneMaskLessEqual => ALL >> (31 - lane),
-        Special::LaneMaskGreater => !(ALL >> (31 - lane)),
-        Special::LaneMaskGreaterEqual => ALL << lane,
-        Special::DynamicShared => launch.dynamic_shared,
-        Special::TotalShared => {
-            program.dynamic_start + launch.dynamic_shared - super::space::SHARED_START
-        }
-        Special::Zero => 0,
-        Special::One => 1,
     }
 }

@@ -1,8 +1,9 @@
 //! Instructions that the threads of a warp execute together, and other rare ones.
 
 use super::access::{lanes, resolve};
-use super::block::{Block, Step, check_written};
+use super::block::Block;
 use super::rows::{ALL, Class, LANES, Lane};
+use super::step::{Step, check_written};
 use crate::fault::{FaultKind, Trouble};
 use crate::parse::syntax::Space;
 use crate::program::{Inst, NONE, Op, Reduce, Shuffle, ShuffleMode, Vote};

@@ -7,9 +7,10 @@
 use half::{bf16, f16};
 
 use super::access::{addresses, lanes, resolve};
-use super::block::{Block, check_written};
+use super::block::Block;
 use super::rows::{ALL, LANES};
 use super::shared::Who;
+use super::step::check_written;
 use crate::fault::{FaultKind, Trouble};
 use crate::number::as_tf32;
 use crate::parse::syntax::Space;

@@ -1,10 +1,11 @@
 //! mbarriers: counted arrivals and bytes, phase after phase.
 
 use super::access::{addresses, lanes, resolve};
-use super::block::{Block, Step, check_written};
+use super::block::Block;
 use super::order::Clock;
 use super::rows::LANES;
 use super::shared::Who;
+use super::step::{Step, check_written};
 use super::warp::Wait;
 use crate::fault::{FaultKind, Trouble};
 use crate::parse::syntax::Space;

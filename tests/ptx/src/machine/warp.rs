@@ -1,6 +1,7 @@
 //! A warp: its registers, and its threads in groups that stand at one place.
 
-use super::copies::{OpenCopy, OpenStore};
+use super::bulk::OpenStore;
+use super::copies::OpenCopy;
 use super::local::Local;
 use super::rows::{LANES, Rows};
 

@@ -9,10 +9,11 @@
 use std::collections::VecDeque;
 
 use super::access::lanes;
-use super::block::{Block, Step, check_written};
+use super::block::Block;
 use super::matrix::{element_value, multiply};
 use super::rows::{ALL, LANES, Rows};
 use super::shared::Who;
+use super::step::{Step, check_written};
 use crate::fault::{FaultKind, Trouble};
 use crate::program::{Element, NONE, Wgmma};
 use crate::tensor_map::swizzled;

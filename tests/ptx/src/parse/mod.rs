@@ -1,5 +1,6 @@
 //! From PTX text to its syntax.
 
+mod body;
 mod lexer;
 mod parser;
 pub(crate) mod syntax;

@@ -2,7 +2,7 @@
 
 use super::ParseError;
 use super::lexer::{Kind, Token, tokens};
-use super::syntax::{Address, Function, Instruction, Operand, Space, Statement, Type, Variable};
+use super::syntax::{Function, Operand, Space, Type, Variable};
 
 /// Variables of the module and its functions.
 #[derive(Clone, Debug, Default)]
@@ -11,13 +11,13 @@ pub(crate) struct Syntax {
     pub functions: Vec<Function>,
 }
 
-struct Parser<'a> {
-    text: &'a str,
-    tokens: Vec<Token>,
-    at: usize,
+pub(super) struct Parser<'a> {
+    pub text: &'a str,
+    pub tokens: Vec<Token>,
+    pub at: usize,
 }
 
-type Result<T> = std::result::Result<T, ParseError>;
+pub(super) type Result<T> = std::result::Result<T, ParseError>;
 
 /// Parses a module.
 pub(crate) fn parse(text: &str) -> Result<Syntax> {
@@ -65,7 +65,7 @@ pub(crate) fn parse(text: &str) -> Result<Syntax> {
     Ok(syntax)
 }
 
-fn space(word: &str) -> Option<Space> {
+pub(super) fn space(word: &str) -> Option<Space> {
     Some(match word {
         ".global" => Space::Global,
         ".shared" => Space::Shared,
@@ -77,7 +77,7 @@ fn space(word: &str) -> Option<Space> {
 }
 
 /// The value of a number's text.
-fn number(text: &str, line: u32) -> Result<Operand> {
+pub(super) fn number(text: &str, line: u32) -> Result<Operand> {
     let bad = || ParseError::new(line, format!("`{text}` is not a number"));
     let hex = |digits: &str| u64::from_str_radix(digits, 16).map_err(|_| bad());
     if let Some(digits) = text.strip_prefix("0f").or_else(|| text.strip_prefix("0F")) {
@@ -105,31 +105,31 @@ fn number(text: &str, line: u32) -> Result<Operand> {
 }
 
 impl Parser<'_> {
-    fn peek(&self) -> Option<&Token> {
+    pub(super) fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.at)
     }
 
-    fn line(&self) -> u32 {
+    pub(super) fn line(&self) -> u32 {
         self.peek()
             .or(self.tokens.last())
             .map_or(1, |token| token.line)
     }
 
-    fn error<T>(&self, message: impl Into<String>) -> Result<T> {
+    pub(super) fn error<T>(&self, message: impl Into<String>) -> Result<T> {
         Err(ParseError::new(self.line(), message))
     }
 
-    fn is_mark(&self, mark: char) -> bool {
+    pub(super) fn is_mark(&self, mark: char) -> bool {
         matches!(self.peek(), Some(Token { kind: Kind::Mark(m), .. }) if *m == mark)
     }
 
-    fn take_mark(&mut self, mark: char) -> bool {
+    pub(super) fn take_mark(&mut self, mark: char) -> bool {
         let found = self.is_mark(mark);
         self.at += found as usize;
         found
     }
 
-    fn expect(&mut self, mark: char) -> Result<()> {
+    pub(super) fn expect(&mut self, mark: char) -> Result<()> {
         if self.take_mark(mark) {
             return Ok(());
         }
@@ -137,7 +137,7 @@ impl Parser<'_> {
         self.error(format!("expected `{mark}`, found {found:?}"))
     }
 
-    fn peek_word(&self) -> Option<&str> {
+    pub(super) fn peek_word(&self) -> Option<&str> {
         match self.peek() {
             Some(Token {
                 kind: Kind::Word(word),
@@ -147,7 +147,7 @@ impl Parser<'_> {
         }
     }
 
-    fn word(&mut self) -> Result<String> {
+    pub(super) fn word(&mut self) -> Result<String> {
         match self.peek() {
             Some(Token {
                 kind: Kind::Word(word),
@@ -165,7 +165,7 @@ impl Parser<'_> {
     }
 
     /// An integer, perhaps negative.
-    fn integer(&mut self) -> Result<i64> {
+    pub(super) fn integer(&mut self) -> Result<i64> {
         let negative = self.take_mark('-');
         let Some(Token {
             kind: Kind::Number(text),
@@ -183,14 +183,14 @@ impl Parser<'_> {
         }
     }
 
-    fn skip_line(&mut self) {
+    pub(super) fn skip_line(&mut self) {
         let line = self.line();
         while self.peek().is_some_and(|token| token.line == line) {
             self.at += 1;
         }
     }
 
-    fn skip_statement(&mut self) {
+    pub(super) fn skip_statement(&mut self) {
         while self.peek().is_some() && !self.take_mark(';') {
             self.at += 1;
         }
@@ -311,7 +311,7 @@ impl Parser<'_> {
     }
 
     /// `.shared .align 4 .b8 a[8], b[4];`
-    fn variables(&mut self, external: bool) -> Result<Vec<Variable>> {
+    pub(super) fn variables(&mut self, external: bool) -> Result<Vec<Variable>> {
         let variable = self.declaration(external)?;
         if self.is_mark(',') {
             return self.error("several variables in one declaration are not supported");
@@ -389,209 +389,5 @@ impl Parser<'_> {
         }
         function.body = Some(self.body()?);
         Ok(function)
-    }
-
-    fn body(&mut self) -> Result<Vec<Statement>> {
-        let mut statements = Vec::new();
-        let mut depth = 1;
-        while depth > 0 {
-            let Some(token) = self.peek().cloned() else {
-                return self.error("a body without its `}`");
-            };
-            match &token.kind {
-                Kind::Mark('{') => {
-                    self.at += 1;
-                    depth += 1;
-                    statements.push(Statement::Open);
-                }
-                Kind::Mark('}') => {
-                    self.at += 1;
-                    depth -= 1;
-                    if depth > 0 {
-                        statements.push(Statement::Close);
-                    }
-                }
-                Kind::Mark(';') => self.at += 1,
-                Kind::Mark('@') => {
-                    let instruction = self.instruction()?;
-                    statements.push(Statement::Instruction(instruction));
-                }
-                Kind::Undefined(register) => {
-                    self.at += 1;
-                    statements.push(Statement::Undefined(register.clone()));
-                }
-                Kind::Word(word) => self.statement(word, &mut statements)?,
-                other => return self.error(format!("unexpected {other:?}")),
-            }
-        }
-        Ok(statements)
-    }
-
-    fn statement(&mut self, word: &str, statements: &mut Vec<Statement>) -> Result<()> {
-        match word {
-            ".loc" | ".file" => self.skip_line(),
-            ".pragma" => self.skip_statement(),
-            ".reg" => {
-                self.at += 1;
-                self.registers(statements)?;
-            }
-            _ if space(word).is_some() => {
-                statements.extend(self.variables(false)?.into_iter().map(Statement::Variable));
-            }
-            _ => {
-                let next = self.tokens.get(self.at + 1).map(|token| &token.kind);
-                if next == Some(&Kind::Mark(':')) {
-                    self.at += 2;
-                    if self.peek_word() == Some(".branchtargets") {
-                        self.at += 1;
-                        let mut targets = vec![self.word()?];
-                        while self.take_mark(',') {
-                            targets.push(self.word()?);
-                        }
-                        self.expect(';')?;
-                        statements.push(Statement::Targets(word.to_string(), targets));
-                    } else if matches!(self.peek_word(), Some(".calltargets" | ".callprototype")) {
-                        self.skip_statement();
-                    } else {
-                        statements.push(Statement::Label(word.to_string()));
-                    }
-                } else {
-                    statements.push(Statement::Instruction(self.instruction()?));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// `.b32 %r<5>, %x;` after `.reg`.
-    fn registers(&mut self, statements: &mut Vec<Statement>) -> Result<()> {
-        let word = self.word()?;
-        let Some(ty) = Type::named(word.trim_start_matches('.')) else {
-            return self.error(format!("unknown type `{word}`"));
-        };
-        loop {
-            let name = self.word()?;
-            let mut count = None;
-            if self.take_mark('<') {
-                count = Some(self.integer()? as u32);
-                self.expect('>')?;
-            }
-            statements.push(Statement::Register(ty, name, count));
-            if !self.take_mark(',') {
-                break;
-            }
-        }
-        self.expect(';')
-    }
-
-    fn instruction(&mut self) -> Result<Instruction> {
-        let (first, line) = (self.at, self.line());
-        let mut guard = None;
-        if self.take_mark('@') {
-            let negated = self.take_mark('!');
-            guard = Some((self.word()?, negated));
-        }
-        let opcode: Vec<String> = self.word()?.split('.').map(str::to_string).collect();
-        let mut operands = Vec::new();
-        while !self.take_mark(';') {
-            operands.push(self.operand()?);
-            if !self.is_mark(';') {
-                self.expect(',')?;
-            }
-        }
-        let text = &self.text[self.tokens[first].start..self.tokens[self.at - 1].end];
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Ok(Instruction {
-            guard,
-            opcode,
-            operands,
-            line,
-            text: text.into(),
-        })
-    }
-
-    fn list(&mut self, end: char) -> Result<Vec<Operand>> {
-        let mut list = Vec::new();
-        while !self.take_mark(end) {
-            list.push(self.operand()?);
-            if !self.is_mark(end) {
-                self.expect(',')?;
-            }
-        }
-        Ok(list)
-    }
-
-    fn operand(&mut self) -> Result<Operand> {
-        if self.take_mark('{') {
-            return Ok(Operand::Vector(self.list('}')?));
-        }
-        if self.take_mark('(') {
-            return Ok(Operand::Group(self.list(')')?));
-        }
-        if self.take_mark('[') {
-            return self.address();
-        }
-        if self.take_mark('!') {
-            return Ok(Operand::Not(self.word()?));
-        }
-        let negative = self.take_mark('-');
-        let Some(token) = self.peek().cloned() else {
-            return self.error("an operand is missing");
-        };
-        let operand = match token.kind {
-            Kind::Number(text) => {
-                self.at += 1;
-                match number(&text, token.line)? {
-                    Operand::Integer(value) if negative => Operand::Integer(value.wrapping_neg()),
-                    Operand::Float32(bits) if negative => Operand::Float32(bits ^ (1 << 31)),
-                    Operand::Float64(bits) if negative => Operand::Float64(bits ^ (1 << 63)),
-                    operand => operand,
-                }
-            }
-            Kind::Word(word) if !negative => {
-                self.at += 1;
-                if word == "_" {
-                    Operand::Sink
-                } else {
-                    self.name(word)?
-                }
-            }
-            other => return self.error(format!("unexpected {other:?} as an operand")),
-        };
-        if self.take_mark('|') {
-            return Ok(Operand::Pair(Box::new(operand), Box::new(self.operand()?)));
-        }
-        Ok(operand)
-    }
-
-    fn name(&mut self, word: String) -> Result<Operand> {
-        if self.take_mark('+') {
-            return Ok(Operand::Name(word, self.integer()?));
-        }
-        Ok(Operand::Name(word, 0))
-    }
-
-    fn address(&mut self) -> Result<Operand> {
-        let mut address = Address {
-            base: None,
-            offset: 0,
-            coordinates: Vec::new(),
-        };
-        if self.peek_word().is_some() {
-            address.base = Some(self.word()?);
-            if self.take_mark('+') {
-                address.offset = self.integer()?;
-            } else if self.is_mark('-') {
-                address.offset = self.integer()?;
-            }
-        } else {
-            address.offset = self.integer()?;
-        }
-        if self.take_mark(',') {
-            self.expect('{')?;
-            address.coordinates = self.list('}')?;
-        }
-        self.expect(']')?;
-        Ok(Operand::Address(address))
     }
 }
