@@ -9,7 +9,8 @@ use crate::model::Model;
 use crate::resolved::{Origin, Resolved, join_path, segment_text, split_path};
 use crate::source::Sources;
 
-/// Keys grouped by table: table path to lines of last segment and full path, both sorted.
+/// Keys grouped by table: table path to lines of last segment and full path, both sorted, but
+/// the sources of data in the model's order: it decides which examples a run sees.
 fn grouped(resolved: &Resolved) -> Vec<(String, Vec<(String, String)>)> {
     let mut tables: IndexMap<String, Vec<(String, String)>> = IndexMap::new();
     for path in resolved.keys.keys() {
@@ -24,8 +25,28 @@ fn grouped(resolved: &Resolved) -> Vec<(String, Vec<(String, String)>)> {
     for lines in tables.values_mut() {
         lines.sort();
     }
-    tables.sort_keys();
-    tables.into_iter().collect()
+    // As `lower` orders them: by where each says its kind.
+    let sources: Vec<String> = resolved
+        .keys
+        .keys()
+        .filter_map(|path| match split_path(path).as_slice() {
+            [data, list, name, leaf] if data == "data" && list == "sources" && leaf == "kind" => {
+                Some(name.clone())
+            }
+            _ => None,
+        })
+        .collect();
+    let place = |table: &str| match split_path(table).as_slice() {
+        [data, list, name, ..] if data == "data" && list == "sources" => {
+            let rank = sources.iter().position(|known| known == name);
+            let rank = rank.map_or(usize::MAX, |rank| rank + 1);
+            (join_path(["data", "sources"]), rank, table.to_string())
+        }
+        _ => (table.to_string(), 0, String::new()),
+    };
+    let mut placed: Vec<_> = tables.into_iter().map(|it| (place(&it.0), it)).collect();
+    placed.sort_by(|(a, _), (b, _)| a.cmp(b));
+    placed.into_iter().map(|(_, table)| table).collect()
 }
 
 /// The resolved keys as TOML: tables and keys sorted, nothing else. It is itself a legal graph file.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mm1_dsl::model::Model;
 use mm1_dsl::{diff, load};
 
 /// Graph files under `models/` but components and presets.
@@ -51,6 +52,12 @@ fn resolved_text_is_a_graph_file_of_the_same_model() {
         let again = load(&path, &[]).unwrap_or_else(|error| panic!("{}:\n{error}", file.display()));
         assert_eq!(diff(&model, &again).to_string(), "", "{}", file.display());
         assert_eq!(model.resolved, again.resolved);
+        // The order of the sources decides which examples a run sees.
+        let sources = |model: &Model| -> Vec<String> {
+            let data = model.data.iter();
+            data.flat_map(|it| it.sources.keys().cloned()).collect()
+        };
+        assert_eq!(sources(&model), sources(&again), "{}", file.display());
         assert!(
             again
                 .keys
