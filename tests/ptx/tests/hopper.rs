@@ -1,5 +1,8 @@
 //! A GEMM with TMA, mbarriers and wgmma, right and with planted mistakes.
 
+// A failed expectation in a test is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 use half::bf16;
 use mm1_ptx::{
     Fault, FaultKind, Memory, Module, Options, Param, Stats, TensorMap, TensorType, launch,
@@ -118,6 +121,27 @@ fn the_gemm_is_right_in_every_order() {
         assert_eq!(stats.bulk_read_bytes, 4 * 5 * 16384);
         assert_eq!(stats.accumulator_moves, 0);
     }
+}
+
+#[test]
+fn a_large_gemm_takes_seconds() {
+    let problem = Problem {
+        m: 256,
+        n: 256,
+        k: 1024,
+        ..Problem::new()
+    };
+    let start = std::time::Instant::now();
+    let (worst, stats) = problem.run().unwrap();
+    // Parsing, preparing and comparing are in it.
+    let seconds = start.elapsed().as_secs_f64();
+    let flops = 2.0 * 256.0 * 256.0 * 1024.0;
+    println!(
+        "{:.2} GFLOP/s, {} instructions",
+        flops / seconds / 1e9,
+        stats.warp_instructions
+    );
+    assert!(worst < 1e-3 && seconds < 60.0);
 }
 
 #[test]
