@@ -114,7 +114,7 @@ impl Memory {
     /// # Errors
     /// If the range is not inside one allocation.
     pub fn write(&mut self, address: u64, data: &[u8]) -> Result<(), String> {
-        let (allocation, offset) = self.range(address, data.len() as u64)?;
+        let (allocation, offset) = self.range_mut(address, data.len() as u64)?;
         allocation.fill(offset, data);
         if data.len() as u64 == allocation.bytes {
             allocation.complete.store(true, Ordering::Relaxed);
@@ -157,7 +157,7 @@ impl Memory {
     /// # Errors
     /// If the range is not inside one allocation.
     pub fn mark_initialised(&mut self, address: u64, bytes: usize) -> Result<(), String> {
-        let (allocation, offset) = self.range(address, bytes as u64)?;
+        let (allocation, offset) = self.range_mut(address, bytes as u64)?;
         allocation.mark(offset, bytes as u64);
         if bytes as u64 == allocation.bytes {
             allocation.complete.store(true, Ordering::Relaxed);
@@ -168,6 +168,14 @@ impl Memory {
     fn range(&self, address: u64, bytes: u64) -> Result<(&Allocation, u64), String> {
         self.locate(address, bytes, &mut 0)
             .map_err(|(_, message)| message)
+    }
+
+    fn range_mut(&mut self, address: u64, bytes: u64) -> Result<(&mut Allocation, u64), String> {
+        let mut index = 0;
+        let (_, offset) = self
+            .locate(address, bytes, &mut index)
+            .map_err(|(_, message)| message)?;
+        Ok((&mut self.allocations[index], offset))
     }
 
     fn index(&self, address: u64) -> Option<usize> {
@@ -301,15 +309,17 @@ impl Allocation {
         })
     }
 
-    fn mark(&self, offset: u64, bytes: u64) {
+    fn mark(&mut self, offset: u64, bytes: u64) {
         for byte in offset..offset + bytes {
-            self.written[byte as usize / 8].fetch_or(1 << (8 * (byte % 8)), Ordering::Relaxed);
+            *self.written[byte as usize / 8].get_mut() |= 1 << (8 * (byte % 8));
         }
     }
 
-    fn fill(&self, offset: u64, data: &[u8]) {
-        for (index, &byte) in data.iter().enumerate() {
-            store(self.pointer(), offset + index as u64, 1, byte.into());
+    fn fill(&mut self, offset: u64, data: &[u8]) {
+        for (at, &byte) in (offset..).zip(data) {
+            let word = self.words[at as usize / 8].get_mut();
+            let shift = 8 * (at % 8);
+            *word = *word & !(0xFF << shift) | u64::from(byte) << shift;
         }
         self.mark(offset, data.len() as u64);
     }

@@ -1,5 +1,8 @@
 //! Asynchronous copies: `cp.async`, bulk copies and tensor maps, in both directions.
 
+// A failed expectation in a test is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Body;
@@ -241,9 +244,9 @@ impl Tile {
         (0..count)
             .map(|mut element| {
                 let mut index = Vec::new();
-                for axis in 0..sizes.len() {
-                    let i = element % sizes[axis] * self.steps[axis];
-                    element /= sizes[axis];
+                for (axis, size) in sizes.iter().enumerate() {
+                    let i = element % size * self.steps[axis];
+                    element /= size;
                     index.push(i64::from(self.at[axis]) + i64::from(i));
                 }
                 self.place(&index)
@@ -334,7 +337,7 @@ impl Tile {
     fn moved(&self, i: usize) -> usize {
         let bits = (self.swizzle / 32).min(4) as usize;
         let mask = [0, 1, 3, 0, 7][bits];
-        i ^ (i / 32 & mask) * 4
+        i ^ (((i / 32) & mask) * 4)
     }
 
     fn check(&self) {
@@ -361,35 +364,23 @@ impl Tile {
 
 #[test]
 fn tiles_of_one_to_five_dimensions_at_edges() {
-    let ones = |rank: usize| vec![1; rank];
-    let cases: Vec<(Vec<u64>, Vec<u32>, Vec<i32>, u32)> = vec![
-        (vec![100], vec![64], vec![50], 0),
-        (vec![40, 9], vec![32, 8], vec![0, 0], 128),
-        (vec![40, 9], vec![32, 8], vec![-5, 3], 128),
-        (vec![40, 9], vec![32, 8], vec![20, -2], 128),
-        (vec![24, 20], vec![16, 16], vec![8, 8], 64),
-        (vec![24, 20], vec![8, 32], vec![-1, -7], 32),
-        (vec![12, 5, 4], vec![8, 4, 3], vec![6, 2, 2], 0),
-        (vec![12, 5, 4, 3], vec![4, 4, 2, 2], vec![9, -1, 3, 2], 0),
-        (
-            vec![12, 5, 4, 3, 2],
-            vec![4, 2, 2, 2, 2],
-            vec![1, 4, -1, 2, 1],
-            0,
-        ),
-        (vec![12, 5], vec![4, 4], vec![12, 0], 0),
-    ];
-    for (dims, boxes, at, swizzle) in cases {
-        let steps = ones(dims.len());
-        Tile {
-            dims,
-            boxes,
-            steps,
-            at,
-            swizzle,
-        }
-        .check();
-    }
+    let tile = |dims: &[u64], boxes: &[u32], at: &[i32], swizzle| Tile {
+        dims: dims.to_vec(),
+        boxes: boxes.to_vec(),
+        steps: vec![1; dims.len()],
+        at: at.to_vec(),
+        swizzle,
+    };
+    tile(&[100], &[64], &[50], 0).check();
+    tile(&[40, 9], &[32, 8], &[0, 0], 128).check();
+    tile(&[40, 9], &[32, 8], &[-5, 3], 128).check();
+    tile(&[40, 9], &[32, 8], &[20, -2], 128).check();
+    tile(&[24, 20], &[16, 16], &[8, 8], 64).check();
+    tile(&[24, 20], &[8, 32], &[-1, -7], 32).check();
+    tile(&[12, 5, 4], &[8, 4, 3], &[6, 2, 2], 0).check();
+    tile(&[12, 5, 4, 3], &[4, 4, 2, 2], &[9, -1, 3, 2], 0).check();
+    tile(&[12, 5, 4, 3, 2], &[4, 2, 2, 2, 2], &[1, 4, -1, 2, 1], 0).check();
+    tile(&[12, 5], &[4, 4], &[12, 0], 0).check();
     let tile = Tile {
         dims: vec![16, 9],
         boxes: vec![8, 7],

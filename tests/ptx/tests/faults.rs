@@ -1,5 +1,8 @@
 //! Mistakes of single threads: each is named by its kind, thread and address.
 
+// A failed expectation in a test is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Body;

@@ -1,5 +1,8 @@
 //! A tiled GEMM in shared memory that LLVM made, right and with planted mistakes.
 
+// A failed expectation in a test is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 use mm1_ptx::{Fault, FaultKind, Memory, Module, Options, Param, Stats, launch};
 
 const TEXT: &str = include_str!("fixtures/gemm.ptx");

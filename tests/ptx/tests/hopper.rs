@@ -1,5 +1,8 @@
 //! A GEMM with TMA, mbarriers and wgmma, right and with planted mistakes.
 
+// A failed expectation in a test is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 use half::bf16;
 use mm1_ptx::{
     Fault, FaultKind, Memory, Module, Options, Param, Stats, TensorMap, TensorType, launch,
@@ -71,6 +74,7 @@ impl Problem {
         ];
         let grid = [self.n as u32 / 64, self.m as u32 / 64, 1];
         let shared = 2 * 16384;
+        let start = std::time::Instant::now();
         let stats = launch(
             &module,
             "gemm",
@@ -81,6 +85,10 @@ impl Problem {
             &mut memory,
             &self.options,
         )?;
+        println!(
+            "{:.2} GFLOP/s",
+            2e-9 * (self.m * self.n * self.k) as f64 / start.elapsed().as_secs_f64()
+        );
         let c = memory.read(pc, 4 * self.m * self.n).unwrap();
         let mut worst = 0.0f32;
         for (index, c) in c.chunks(4).enumerate() {
@@ -117,6 +125,32 @@ fn the_gemm_is_right_in_every_order() {
         assert_eq!(stats.executed("wgmma.mma_async"), 4 * 4 * 5 * 4);
         assert_eq!(stats.bulk_read_bytes, 4 * 5 * 16384);
         assert_eq!(stats.accumulator_moves, 0);
+    }
+}
+
+#[test]
+fn a_large_gemm_takes_seconds() {
+    let problem = Problem {
+        m: 256,
+        n: 256,
+        k: 1024,
+        ..Problem::new()
+    };
+    for shared_races in [true, false] {
+        let options = Options {
+            shared_races,
+            threads: 1,
+            ..Options::default()
+        };
+        let (worst, stats) = Problem {
+            options,
+            ..problem.clone()
+        }
+        .run()
+        .unwrap();
+        let multiplications = 64 * 64 * 16 * stats.executed("wgmma.mma_async") / 4;
+        assert_eq!(multiplications, 256 * 256 * 1024);
+        assert!(worst < 1e-3, "{worst}");
     }
 }
 

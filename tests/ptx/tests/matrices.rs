@@ -1,5 +1,8 @@
 //! Tensor cores: fragments by `ldmatrix` and `mma.sync`, and `wgmma` in every layout of shared memory.
 
+// A failed expectation in a test is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fmt::Write;

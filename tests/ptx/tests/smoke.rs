@@ -1,5 +1,8 @@
 //! A kernel that LLVM made, with most of what its SIMT code uses, against the same sums in Rust.
 
+// A failed expectation in a test is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 use half::bf16;
 use mm1_ptx::{FaultKind, Memory, Module, Options, Param, launch};
 

@@ -1,5 +1,8 @@
 //! What threads do together: shuffles, votes, divergence, barriers.
 
+// A failed expectation in a test is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Body;
@@ -282,7 +285,7 @@ fn producers_and_consumers_count_at_named_barriers() {
         };
         let result = body.run().unwrap_or_else(|fault| panic!("{fault}"));
         for (t, &sum) in result.iter().enumerate().skip(32) {
-            assert_eq!(sum, 4 * (t as u32 % 32 ^ 2) + 6);
+            assert_eq!(sum, 4 * ((t as u32 % 32) ^ 2) + 6);
         }
     }
     // One warp too many for the count, and one too few.
