@@ -510,6 +510,21 @@ fn registers_that_wgmma_uses_are_left_alone() {
     assert_eq!(run(&used).unwrap_err().kind, FaultKind::NotWaited);
     // Arithmetic on an accumulator needs a fence before the next instruction, a plain move does not.
     let call = "wgmma.mma_async";
+    let late = before(call, "add.f32 %acc3, %acc3, %acc3;");
+    let options = Options {
+        wgmma_fences: false,
+        ..Options::default()
+    };
+    let input = vec![0; 16384];
+    Body {
+        threads: 128,
+        words: 32,
+        input,
+        options,
+        ..Body::new(&late)
+    }
+    .run()
+    .unwrap();
     let fault = run(&before(call, "add.f32 %acc3, %acc3, %acc3;")).unwrap_err();
     assert!(fault.message.contains("wgmma.fence"), "{fault}");
     run(&before(call, "mov.f32 %acc3, 0f00000000;")).unwrap();

@@ -42,6 +42,9 @@ pub struct Options {
     pub block_races: bool,
     /// Report shared memory that two threads use without an order between them, one of them writing.
     pub shared_races: bool,
+    /// Ask for `wgmma.fence` between arithmetic on a register and a `wgmma` that uses it. A compiler that
+    /// moves arithmetic behind the fence breaks the letter of the manual, though assemblers cope.
+    pub wgmma_fences: bool,
     /// Most instructions of warps in one block.
     pub step_limit: u64,
     /// Threads that run blocks; 0 for all processors. Kernels with atomics on global memory or with
@@ -56,6 +59,7 @@ impl Default for Options {
             blocks: None,
             block_races: true,
             shared_races: true,
+            wgmma_fences: true,
             step_limit: 1 << 32,
             threads: 0,
         }

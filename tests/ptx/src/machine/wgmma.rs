@@ -219,7 +219,7 @@ impl Block<'_> {
             );
         }
         for &row in op.d.iter().chain(&op.a_registers) {
-            if rows.touched.contains(&row) {
+            if self.launch.options.wgmma_fences && rows.touched.contains(&row) {
                 let message =
                     "a register was used since the last `wgmma.fence`, other than by `wgmma`";
                 return refuse(FaultKind::NotWaited, message);
