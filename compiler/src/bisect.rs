@@ -77,8 +77,12 @@ impl Probe {
         }
         program.fused = fuse::fuse(graph)?;
         program.plan = plan::plan(&program.fused);
-        if hashes(&program.fused) != before {
-            let error = "reading stored values changes the kernels".to_owned();
+        let after = hashes(&program.fused);
+        if after != before {
+            let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+            let call = program.fused.calls.get(same);
+            let call = call.map_or("the last", |call| call.name.as_str());
+            let error = format!("reading stored values changes the kernels, first `{call}`");
             return Err(CompileError::Internal(error));
         }
         let graph = graph.clone();

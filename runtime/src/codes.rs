@@ -71,6 +71,41 @@ pub const CODES: &[RunCode] = &[
         "The tensor is frozen or no parameter, or the package was compiled without training.",
     ),
     row(
+        "MM1C0511",
+        "no driver",
+        "`--device cuda` needs the library of NVIDIA's driver, which this machine lacks.",
+    ),
+    row(
+        "MM1C0512",
+        "no such card",
+        "`--device cuda:N` names a card that the driver does not show.",
+    ),
+    row(
+        "MM1C0513",
+        "driver too old",
+        "The driver reads no PTX of the package's version; the message names both.",
+    ),
+    row(
+        "MM1C0514",
+        "package for another card",
+        "The package was compiled for an architecture that this card is not, or for a CPU.",
+    ),
+    row(
+        "MM1C0515",
+        "kernel refused",
+        "The driver's assembler refused the PTX of a kernel; the message has its log. It is a fault of the compiler.",
+    ),
+    row(
+        "MM1C0516",
+        "call failed",
+        "A call of the driver failed; the message names it. `MM1C_CUDA_SYNC=1` runs launches one by one and names the one that fails.",
+    ),
+    row(
+        "MM1C0517",
+        "built without the device",
+        "This mm1c was built without CUDA; build it with feature `cuda`.",
+    ),
+    row(
         "MM1C0601",
         "checkpoint cannot be written or read",
         "The file system refused a call; checkpoints that were complete before are untouched.",
@@ -142,6 +177,7 @@ mod tests {
     fn the_table_has_every_code() {
         let files = [
             include_str!("executor/error.rs"),
+            include_str!("device/error.rs"),
             include_str!("checkpoint.rs"),
             include_str!("init.rs"),
             include_str!("rundir.rs"),

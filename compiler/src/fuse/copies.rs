@@ -119,14 +119,24 @@ fn view(graph: &Graph, value: Value) -> View {
     }
 }
 
-/// The value that a chain of rearrangements starts from.
+/// The value in whose memory a value is: what a chain of rearrangements starts from. A reshape
+/// that no strides say has memory of its own.
 fn base(graph: &Graph, mut value: Value) -> Value {
-    while let Op::Reshape | Op::Transpose(_) | Op::Slice { .. } | Op::Broadcast =
-        graph.op(value.node)
-    {
+    loop {
+        let views = match graph.op(value.node) {
+            Op::Transpose(_) | Op::Slice { .. } | Op::Broadcast => true,
+            Op::Reshape => {
+                let operand = view(graph, graph.operands(value.node)[0]);
+                let dims = graph.bounds(graph.ty(value));
+                operand.reshape(&dims).is_some()
+            }
+            _ => false,
+        };
+        if !views {
+            return value;
+        }
         value = graph.operands(value.node)[0];
     }
-    value
 }
 
 #[cfg(test)]
