@@ -148,7 +148,7 @@ pub struct CompileArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print these stages instead of writing a package, separated by commas:
-    /// model,graph,fused,kernels,plan,loops,mlir,clif.
+    /// model,graph,fused,kernels,plan,loops,mlir,clif,ptx.
     #[arg(long, value_name = "STAGES", value_delimiter = ',')]
     pub emit: Vec<String>,
     /// Write the package that `mm1c bisect` runs: one program that leaves every tensor of a

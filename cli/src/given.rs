@@ -174,9 +174,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = package(folder.path(), "a.package");
         assert!(is_package(&path) && !is_package(&tiny()));
-        let sets = ["train.steps=7", "data.shuffle_seed=3"].map(str::to_owned);
+        let sets = ["train.steps=700", "data.shuffle_seed=3"].map(str::to_owned);
         let (model, run) = open(&path, &sets, &program()).expect("a package that opens");
-        assert_eq!((model.train.steps, run.package), (7, Some(path.clone())));
+        assert_eq!((model.train.steps, run.package), (700, Some(path.clone())));
         let (file, run) = open(&tiny(), &[], &program()).expect("a file that opens");
         assert_eq!(run.package, None);
         let kept = open(&path, &[], &program())
@@ -190,7 +190,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = package(folder.path(), "a.mm1pkg");
         for set in [
-            "train.precision=\"bf16\"",
+            "train.precision=\"f32\"",
             "decoder.depth=3",
             "train.beta1=0.5",
         ] {

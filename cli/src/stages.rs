@@ -240,7 +240,7 @@ mod tests {
                 .expect_err("refused")
                 .to_string()
         };
-        assert!(refused("ptx").contains("CPUs only"));
+        assert!(refused("ptx").contains("PTX"));
         assert!(refused("asm").contains("graph, fused, kernels"));
     }
 }

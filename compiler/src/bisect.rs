@@ -79,7 +79,11 @@ impl Probe {
         program.plan = plan::plan(&program.fused);
         let after = hashes(&program.fused);
         if after != before {
-            let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+            let same = before
+                .iter()
+                .zip(&after)
+                .take_while(|(a, b)| a == b)
+                .count();
             let call = program.fused.calls.get(same);
             let call = call.map_or("the last", |call| call.name.as_str());
             let error = format!("reading stored values changes the kernels, first `{call}`");

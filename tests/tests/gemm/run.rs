@@ -1,10 +1,9 @@
 //! From a kernel to PTX to results.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
+use mm1_compiler::codegen::mlir::compile_modules_to_ptx;
 use mm1_compiler::codegen::nvgpu::gemm::{Facts, MapDim, Schedule, schedule};
 use mm1_compiler::kernel::{AxisSize, Kernel};
+use mm1_compiler::target::GPU_TARGETS;
 use mm1_ptx::{Memory, Module, Options, Param, Stats, TensorMap, TensorType, launch};
 
 /// A kernel as PTX, with how it is launched.
@@ -27,31 +26,11 @@ pub struct Way {
     pub only: Option<Vec<u32>>,
 }
 
-fn piped(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let folder = std::env::var("LLVM").unwrap_or_else(|_| "/usr/lib/llvm-22/bin".to_owned());
-    let mut child = Command::new(format!("{folder}/{program}"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{folder}/{program}: {error}"));
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "{program} refuses the text");
-    output.stdout
-}
-
-/// MLIR text to PTX.
-pub fn ptx(mlir: &str) -> String {
-    let text = piped("mlir-opt", &["--convert-nvvm-to-llvm"], mlir.as_bytes());
-    let text = piped("mlir-translate", &["--mlir-to-llvmir"], &text);
-    let target = ["-O3", "-mtriple=nvptx64-nvidia-cuda", "-mcpu=sm_90a", "-S"];
-    let text = piped("opt", &target, &text);
-    let target = ["-march=nvptx64", "-mcpu=sm_90a", "-mattr=+ptx86", "-O3"];
-    String::from_utf8(piped("llc", &target, &text)).unwrap()
+/// MLIR text to PTX, as in a compilation.
+fn ptx(mlir: &str) -> String {
+    let target = GPU_TARGETS.iter().find(|target| target.wgmma).unwrap();
+    let mut modules = compile_modules_to_ptx(&[mlir], target, 1);
+    modules.remove(0).unwrap_or_else(|error| panic!("{error}"))
 }
 
 impl Compiled {
