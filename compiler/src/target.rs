@@ -101,16 +101,70 @@ pub struct CpuTarget {
     /// It changes results: the instruction adds the odd product first and
     /// flushes subnormals, so it is part of the name.
     pub bf16_dot: bool,
+    /// Whether `bf16` products of 16 × 16 tiles have an instruction (`tdpbf16ps`), which sums even
+    /// and odd products apart.
+    pub tiles: bool,
+    /// What the processor must have, as `is_x86_feature_detected!` spells it.
+    pub requires: &'static [&'static str],
 }
 
+const V3: &[&str] = &["avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "movbe"];
+const V4: &[&str] = &[
+    "avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "movbe", "avx512f", "avx512bw", "avx512cd",
+    "avx512dq", "avx512vl",
+];
+const V4_BF16: &[&str] = &[
+    "avx2",
+    "bmi1",
+    "bmi2",
+    "f16c",
+    "fma",
+    "lzcnt",
+    "movbe",
+    "avx512f",
+    "avx512bw",
+    "avx512cd",
+    "avx512dq",
+    "avx512vl",
+    "avx512bf16",
+];
+const V4_AMX: &[&str] = &[
+    "avx2",
+    "bmi1",
+    "bmi2",
+    "f16c",
+    "fma",
+    "lzcnt",
+    "movbe",
+    "avx512f",
+    "avx512bw",
+    "avx512cd",
+    "avx512dq",
+    "avx512vl",
+    "avx512bf16",
+    "amx-tile",
+    "amx-bf16",
+];
+
 /// Every CPU target, the most capable first.
-pub const CPU_TARGETS: [CpuTarget; 3] = [
+pub const CPU_TARGETS: [CpuTarget; 4] = [
+    CpuTarget {
+        name: "cpu:x86-64-v4-amx",
+        llvm_cpu: "x86-64-v4",
+        features: "+avx512bf16,+amx-tile,+amx-bf16",
+        vector_lanes_f32: 16,
+        bf16_dot: true,
+        tiles: true,
+        requires: V4_AMX,
+    },
     CpuTarget {
         name: "cpu:x86-64-v4-bf16",
         llvm_cpu: "x86-64-v4",
         features: "+avx512bf16",
         vector_lanes_f32: 16,
         bf16_dot: true,
+        tiles: false,
+        requires: V4_BF16,
     },
     CpuTarget {
         name: "cpu:x86-64-v4",
@@ -118,6 +172,8 @@ pub const CPU_TARGETS: [CpuTarget; 3] = [
         features: "",
         vector_lanes_f32: 16,
         bf16_dot: false,
+        tiles: false,
+        requires: V4,
     },
     CpuTarget {
         name: "cpu:x86-64-v3",
@@ -125,6 +181,8 @@ pub const CPU_TARGETS: [CpuTarget; 3] = [
         features: "",
         vector_lanes_f32: 8,
         bf16_dot: false,
+        tiles: false,
+        requires: V3,
     },
 ];
 
@@ -161,28 +219,10 @@ impl CpuTarget {
     }
 
     /// Whether this machine has every instruction of the target.
-    #[cfg(target_arch = "x86_64")]
     pub fn runs_here(&self) -> bool {
-        let v3 = is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("f16c")
-            && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("lzcnt")
-            && is_x86_feature_detected!("movbe");
-        let v4 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512cd")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl");
-        let bf16 = is_x86_feature_detected!("avx512bf16");
-        v3 && (self.vector_lanes_f32 < 16 || v4) && (!self.bf16_dot || bf16)
-    }
-
-    /// Whether this machine has every instruction of the target.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub fn runs_here(&self) -> bool {
-        false
+        self.requires
+            .iter()
+            .all(|feature| mm1_package::cpu::has(feature))
     }
 
     /// Bytes of one vector register.

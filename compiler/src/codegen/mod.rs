@@ -87,6 +87,7 @@ impl Backend {
             #[cfg(feature = "mlir")]
             Self::Mlir => Machine {
                 bf16_dot: target.bf16_dot,
+                tiles: target.tiles,
                 ..Machine::with_lanes(target.vector_lanes_f32 as u32)
             },
         }
@@ -94,27 +95,13 @@ impl Backend {
 
     /// CPU features that the code needs, as `is_x86_feature_detected!` spells them.
     pub fn cpu_features(self, target: &CpuTarget) -> Vec<String> {
+        #[cfg(not(feature = "mlir"))]
+        let _ = target;
         let names: &[&str] = match self {
             Self::Cranelift => &cranelift::CPU_FEATURES,
             #[cfg(feature = "mlir")]
-            Self::Mlir if target.bf16_dot => &[
-                "avx2",
-                "fma",
-                "avx512f",
-                "avx512bw",
-                "avx512cd",
-                "avx512dq",
-                "avx512vl",
-                "avx512bf16",
-            ],
-            #[cfg(feature = "mlir")]
-            Self::Mlir if target.vector_lanes_f32 == 16 => &[
-                "avx2", "fma", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl",
-            ],
-            #[cfg(feature = "mlir")]
-            Self::Mlir => &["avx2", "fma", "bmi1", "bmi2"],
+            Self::Mlir => target.requires,
         };
-        let _ = target;
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 }

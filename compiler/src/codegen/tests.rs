@@ -22,7 +22,7 @@ fn generators() -> Vec<(Backend, CpuTarget)> {
         not(feature = "mlir"),
         expect(unused_mut, reason = "one generator only")
     )]
-    let mut all = vec![(Backend::Cranelift, CPU_TARGETS[2])];
+    let mut all = vec![(Backend::Cranelift, CPU_TARGETS[3])];
     #[cfg(feature = "mlir")]
     all.extend(
         CPU_TARGETS

@@ -64,7 +64,7 @@ impl Builder {
     pub fn lanes(&self, value: ValueId) -> u32 {
         match self.ty(value) {
             Type::F32(lanes) | Type::I32(lanes) | Type::Mask(lanes) => lanes,
-            Type::Index | Type::Ptr => 1,
+            Type::Index | Type::Ptr | Type::Tile => 1,
         }
     }
 
@@ -121,6 +121,7 @@ impl Builder {
             | Operation::Select(_, x, _)
             | Operation::RoundBf16(x)
             | Operation::DotPairs(x, _, _) => self.ty(*x),
+            Operation::TileZero | Operation::TileLoad { .. } | Operation::TileDot(..) => Type::Tile,
             Operation::Bitcast(x) => match self.ty(*x) {
                 Type::F32(lanes) => Type::I32(lanes),
                 _ => Type::F32(self.lanes(*x)),
@@ -188,6 +189,16 @@ impl Builder {
             offset,
             value,
             dtype,
+        });
+    }
+
+    /// Stores a tile, its rows so many bytes apart.
+    pub fn store_tile(&mut self, ptr: ValueId, offset: i64, row: i64, value: ValueId) {
+        self.push(Stmt::TileStore {
+            ptr,
+            offset,
+            row,
+            value,
         });
     }
 

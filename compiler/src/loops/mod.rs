@@ -17,6 +17,10 @@
 //! [`Stmt::TeamSync`] stands between a thread's access and another's to the same element. On a
 //! CPU there is no team, and its emitters refuse these operations.
 //!
+//! # Tiles
+//! A processor with [`Type::Tile`] registers (AMX has eight) multiplies whole tiles of bf16 pairs. Only
+//! loops and the four operations on tiles carry them.
+//!
 //! # Arithmetic
 //! Floats follow IEEE, round to nearest even, no reassociation and no contraction except where
 //! [`Operation::Fma`] says so (one rounding). `Min`/`Max` return the second operand if either is NaN.
@@ -47,6 +51,8 @@ pub enum Type {
     I32(u32),
     /// Lanes of truth values.
     Mask(u32),
+    /// 16 rows of 16 words, each an f32 or a pair of bf16.
+    Tile,
 }
 
 /// Integer operations on indices.
@@ -206,6 +212,21 @@ pub enum Operation {
     DotPairs(ValueId, ValueId, ValueId),
     /// Two F32 or I32 registers of n lanes → n lanes picked by constant numbers in 0..2n.
     Shuffle(ValueId, ValueId, Vec<u32>),
+    /// → Tile of zeros.
+    TileZero,
+    /// Ptr, constant bytes from row to row → Tile.
+    TileLoad {
+        /// Address of row 0.
+        ptr: ValueId,
+        /// Added bytes.
+        offset: i64,
+        /// Bytes between rows.
+        row: i64,
+    },
+    /// acc, a and b → acc\[m\]\[n\] + Σ over w of the pairs a\[m\]\[w\]·b\[w\]\[n\]: even and odd products are
+    /// chains of fused multiply-adds from 0, which are added to each other and then to acc;
+    /// subnormals count as zero, as in `tdpbf16ps`.
+    TileDot(ValueId, ValueId, ValueId),
     /// → Index: this thread's number in its team.
     Member,
     /// Scalar F32 → Σ over the team, in every thread: x of thread t and of thread t ⊕ 16 are added
@@ -243,6 +264,17 @@ pub enum Stmt {
         value: ValueId,
         /// In memory.
         dtype: DType,
+    },
+    /// Stores a Tile.
+    TileStore {
+        /// Address of row 0.
+        ptr: ValueId,
+        /// Added bytes.
+        offset: i64,
+        /// Bytes between rows.
+        row: i64,
+        /// What.
+        value: ValueId,
     },
     /// `for variable in low..high step step`, signed; the body runs while variable < high.
     For {

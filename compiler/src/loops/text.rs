@@ -39,6 +39,18 @@ fn block(function: &Function, body: &[Stmt], depth: usize, text: &mut String) {
                     value.0, ptr.0
                 );
             }
+            Stmt::TileStore {
+                ptr,
+                offset,
+                row,
+                value,
+            } => {
+                let _ = writeln!(
+                    text,
+                    "{indent}store tile %{} at %{}+{offset} rows {row}",
+                    value.0, ptr.0
+                );
+            }
             Stmt::For {
                 variable,
                 low,
@@ -86,6 +98,7 @@ fn type_text(ty: Type) -> String {
         Type::F32(n) => lanes("f32", n),
         Type::I32(n) => lanes("i32", n),
         Type::Mask(n) => lanes("mask", n),
+        Type::Tile => "tile".to_owned(),
     }
 }
 
@@ -127,6 +140,11 @@ fn operation_text(operation: &Operation) -> String {
         Operation::RoundBf16(x) => call("round_bf16", &[x]),
         Operation::DotPairs(acc, a, b) => call("dot_pairs", &[acc, a, b]),
         Operation::Shuffle(a, b, lanes) => format!("{} {lanes:?}", call("shuffle", &[a, b])),
+        Operation::TileZero => "zero".to_owned(),
+        Operation::TileLoad { ptr, offset, row } => {
+            format!("load tile at %{}+{offset} rows {row}", ptr.0)
+        }
+        Operation::TileDot(acc, a, b) => call("tile_dot", &[acc, a, b]),
         Operation::Member => "member".to_owned(),
         Operation::TeamSum(x) => call("team_sum", &[x]),
         Operation::TeamMax(x) => call("team_max", &[x]),

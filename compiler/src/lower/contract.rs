@@ -5,7 +5,8 @@
 //! (`micro.rs`) and added to the tile; then the map stages read it. Packing evaluates the
 //! operands' expressions, so casts, gathers, activations and any storage order cost one pass over a
 //! panel. Each result is one chain of fused multiply-adds in increasing order of the folded axis
-//! (in pairs, odd element first, for bf16), whatever the blocks, tiles and threads.
+//! (in pairs, odd element first, for bf16), whatever the blocks, tiles and threads; tile registers sum
+//! 32 elements at a time (`TileDot`).
 
 use super::emit::{Emit, Tile};
 use super::micro;
@@ -69,8 +70,9 @@ pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, Str
         function: emit.b.finish(format!("k{}", original.hash())),
         tiles,
         schedule: format!(
-            "contract pairs {pairs:?} instruction {}",
-            machine.bf16_dot && pairs.contains(&true)
+            "contract pairs {pairs:?} instruction {} tiles {}",
+            machine.bf16_dot && pairs.contains(&true),
+            machine.tiles && pairs.contains(&true)
         ),
     })
 }
@@ -207,7 +209,11 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
 /// Tiles near the measured best, smaller where there would be too few for many threads.
 fn choose_tile(emit: &Emit<'_>, plan: &mut Plan) {
     let kernel = emit.kernel;
-    let (mr, nr) = micro::block(emit.machine);
+    let pairs = plan
+        .products
+        .iter()
+        .any(|product| product.operands == DType::Bf16);
+    let (mr, nr) = micro::block(emit.machine, pairs);
     let (m, n) = (grid::typical(kernel, plan.m), grid::typical(kernel, plan.n));
     let batch: u64 = plan
         .batch
@@ -227,7 +233,9 @@ fn choose_tile(emit: &Emit<'_>, plan: &mut Plan) {
             most_m /= 2;
         }
     }
-    plan.mc = cut(m, most_m, u64::from(mr));
+    let mr = u64::from(mr);
+    let two = pairs && emit.machine.tiles && m > mr;
+    plan.mc = cut(m, most_m, if two { 2 * mr } else { mr });
     plan.nc = cut(n, most_n, u64::from(nr));
 }
 
@@ -338,6 +346,7 @@ fn multiply(
                 sums,
                 width: plan.nc,
                 counts: [row_count, column_count, count],
+                most_rows: plan.mc,
                 rows: emit.fixed(plan.m),
                 odd_first: product.operands == DType::Bf16,
             },

@@ -7,10 +7,14 @@ use super::emit::Emit;
 use super::panels::Panel;
 use crate::loops::{IndexOp, Operation, ValueId};
 
+/// Rows of a tile, and words of one of its rows.
+pub(crate) const TILE: i64 = 16;
+
 /// Rows and columns of results that fit the registers beside two of the right operand and one
-/// broadcast.
-pub(crate) fn block(machine: &Machine) -> (u32, u32) {
+/// broadcast; with tiles, what a tile of rows and two of columns hold.
+pub(crate) fn block(machine: &Machine, pairs: bool) -> (u32, u32) {
     match machine.registers {
+        _ if pairs && machine.tiles => (TILE as u32, 2 * TILE as u32),
         32.. => (12, 2 * machine.lanes),
         _ => (6, 2 * machine.lanes),
     }
@@ -25,6 +29,8 @@ pub(crate) struct Block<'p> {
     pub width: u64,
     /// Rows, columns and elements of k.
     pub counts: [ValueId; 3],
+    /// Rows that there is scratch for.
+    pub most_rows: u64,
     /// All rows of the kernel if known when compiled.
     pub rows: Option<u64>,
     /// Whether pairs along k are added odd element first, as `DotPairs` does.
@@ -45,15 +51,22 @@ pub(crate) fn clear(emit: &mut Emit<'_>, sums: ValueId, rows: ValueId, width: u6
 
 /// sums += left·right.
 pub(crate) fn multiply(emit: &mut Emit<'_>, block: &Block<'_>) {
-    let (mr, nr) = self::block(emit.machine);
-    // Heights of blocks: whole ones, then smaller ones for what is left.
+    let (mr, nr) = self::block(emit.machine, block.left.pairs);
+    let tiles = block.left.pairs && emit.machine.tiles;
+    // Heights of blocks: whole ones, then smaller ones for what is left. For tiles one height will
+    // do, as there is scratch for whole blocks.
     let mut heights = Vec::new();
     let mut left = block.rows;
-    for height in [mr, 4, 1] {
-        let fits = left.is_none_or(|rows| rows >= u64::from(height));
-        if fits && !heights.contains(&height) {
-            heights.push(height);
-            left = left.map(|rows| rows % u64::from(height));
+    if tiles {
+        let two = block.most_rows.is_multiple_of(2 * u64::from(mr));
+        heights.push(if two { 2 * mr } else { mr });
+    } else {
+        for height in [mr, 4, 1] {
+            let fits = left.is_none_or(|rows| rows >= u64::from(height));
+            if fits && !heights.contains(&height) {
+                heights.push(height);
+                left = left.map(|rows| rows % u64::from(height));
+            }
         }
     }
     let zero = emit.b.index(0);
@@ -80,7 +93,10 @@ pub(crate) fn multiply(emit: &mut Emit<'_>, block: &Block<'_>) {
             .b
             .element(block.left.ptr, rows.variable, 4 * block.left.step);
         let sums = emit.b.element(sums, rows.variable, 4 * block.width as i64);
-        registers(emit, block, *height, [left, right, sums]);
+        match tiles {
+            true => tile_registers(emit, block, *height, [left, right, sums]),
+            false => registers(emit, block, *height, [left, right, sums]),
+        }
         emit.b.end_loop(rows, &[]);
         low = end;
     }
@@ -146,5 +162,46 @@ fn registers(
     }
     for (place, value) in places.iter().zip(values) {
         emit.b.store(sums, *place, value, DType::F32);
+    }
+}
+
+/// One block of `height` × NR results in tiles; rows past the end are computed and never read.
+fn tile_registers(
+    emit: &mut Emit<'_>,
+    block: &Block<'_>,
+    height: u32,
+    [left, right, sums]: [ValueId; 3],
+) {
+    let width = 4 * block.width as i64;
+    let row_of = |tile: i64| tile * TILE;
+    let tiles = i64::from(height) / TILE;
+    let columns = [0, 4 * TILE];
+    let places: Vec<i64> = (0..tiles)
+        .flat_map(|tile| columns.map(|column| row_of(tile) * width + column))
+        .collect();
+    let load =
+        |emit: &mut Emit<'_>, ptr, offset, row| emit.b.op(Operation::TileLoad { ptr, offset, row });
+    let values: Vec<ValueId> = places
+        .iter()
+        .map(|place| load(emit, sums, *place, width))
+        .collect();
+    let (zero, one, two) = (emit.b.index(0), emit.b.index(1), emit.b.index(2));
+    let up = emit.b.add(block.counts[2], one);
+    let words = emit.b.index_op(IndexOp::Div, up, two);
+    let open = emit.b.begin_loop(zero, words, TILE, &values);
+    let mut inside = open.inside.clone();
+    let left = emit.b.element(left, open.variable, 4 * block.left.k_step);
+    let right = emit.b.element(right, open.variable, 4 * block.right.k_step);
+    let columns = columns.map(|column| load(emit, right, column, 4 * block.right.k_step));
+    for (tile, sums) in (0..).zip(inside.chunks_mut(2)) {
+        let step = 4 * block.left.step;
+        let rows = load(emit, left, row_of(tile) * step, step);
+        for (sum, column) in sums.iter_mut().zip(columns) {
+            *sum = emit.b.op(Operation::TileDot(*sum, rows, column));
+        }
+    }
+    let values = emit.b.end_loop(open, &inside);
+    for (place, value) in places.iter().zip(values) {
+        emit.b.store_tile(sums, *place, width, value);
     }
 }

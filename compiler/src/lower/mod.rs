@@ -28,6 +28,8 @@ pub struct Machine {
     pub registers: u32,
     /// Whether pairs of bf16 are multiplied by an instruction.
     pub bf16_dot: bool,
+    /// Whether pairs of bf16 are multiplied tile by tile: 16 rows of 16 pairs.
+    pub tiles: bool,
     /// Bytes of the first-level data cache.
     pub l1: u64,
     /// Bytes of the second-level cache of one core.
@@ -45,6 +47,7 @@ impl Machine {
             lanes,
             registers: if lanes >= 16 { 32 } else { 16 },
             bf16_dot: false,
+            tiles: false,
             l1: 32 << 10,
             l2: 1 << 20,
             team: false,

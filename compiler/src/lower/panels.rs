@@ -5,8 +5,11 @@
 //!   single words, so any constant strides will do, and packing copies what is contiguous;
 //! - the right operand is `[n / NR][k][NR]`; what runs along k is transposed by shuffles.
 //!
+//! Tiles of a processor that has them are 16 rows of 16 words, so the left operand is `[m][k]` there
+//! whatever its memory, and what runs along m is transposed.
+//!
 //! Rows and columns past the range hold anything: their results are never read. The word that
-//! completes an odd pair is 0.
+//! completes an odd pair is 0, as are the words that complete a tile along k.
 
 use mm1_package::DType;
 
@@ -31,8 +34,18 @@ pub(crate) struct Panel {
     /// Elements of the other axis in a group, and words from one group to the next.
     pub group: i64,
     pub group_step: i64,
-    /// Scratch for rows that wait for their transposition, and words per row.
-    waiting: Option<(ValueId, i64)>,
+    /// Scratch for what waits for its transposition.
+    waiting: Option<Waiting>,
+}
+
+/// As many lines of words as a register has lanes, which transposition turns by a right angle.
+#[derive(Clone, Copy)]
+struct Waiting {
+    ptr: ValueId,
+    /// Words from line to line.
+    step: i64,
+    /// Whether lines run along k.
+    along_k: bool,
 }
 
 /// Words between rows, beyond the block: what a whole register may overrun, and no power of two.
@@ -49,16 +62,29 @@ impl Panel {
         kc: u64,
         pairs: bool,
     ) -> Self {
-        let words = if pairs { kc.div_ceil(2) } else { kc };
-        let along = !is_contiguous(emit, expr, k) && is_contiguous(emit, expr, axis);
-        let (k_step, step) = match along {
+        let words = words_of(emit, kc, pairs);
+        let along_m = !is_contiguous(emit, expr, k) && is_contiguous(emit, expr, axis);
+        let tiles = pairs && emit.machine.tiles;
+        let (k_step, step) = match along_m && !tiles {
             true => ((mc + SPACE) as i64, 1),
             false => (1, (words + SPACE) as i64),
         };
         let bytes = 4 * ((mc + SPACE) * (words + SPACE));
         let offset = emit.b.reserve_scratch(bytes);
+        let ptr = emit.scratch_at(offset);
+        let waiting = (along_m && tiles).then(|| {
+            let line = mc + SPACE;
+            let offset = emit
+                .b
+                .reserve_scratch(4 * line * u64::from(emit.machine.lanes));
+            Waiting {
+                ptr: emit.scratch_at(offset),
+                step: line as i64,
+                along_k: false,
+            }
+        });
         Self {
-            ptr: emit.scratch_at(offset),
+            ptr,
             axis,
             k,
             pairs,
@@ -66,7 +92,7 @@ impl Panel {
             step,
             group: mc as i64,
             group_step: 0,
-            waiting: None,
+            waiting,
         }
     }
 
@@ -81,16 +107,19 @@ impl Panel {
         pairs: bool,
     ) -> Self {
         let lanes = u64::from(emit.machine.lanes);
-        let (_, nr) = micro::block(emit.machine);
+        let (_, nr) = micro::block(emit.machine, pairs);
         let nr = u64::from(nr);
-        let words = if pairs { kc.div_ceil(2) } else { kc };
-        let words = words.next_multiple_of(lanes);
+        let words = words_of(emit, kc, pairs).next_multiple_of(lanes);
         let offset = emit.b.reserve_scratch(4 * nc.next_multiple_of(nr) * words);
         let waiting =
             (is_contiguous(emit, expr, k) && !is_contiguous(emit, expr, axis)).then(|| {
                 let row = words + lanes + SPACE;
                 let offset = emit.b.reserve_scratch(4 * row * lanes);
-                (emit.scratch_at(offset), row as i64)
+                Waiting {
+                    ptr: emit.scratch_at(offset),
+                    step: row as i64,
+                    along_k: true,
+                }
             });
         Self {
             ptr: emit.scratch_at(offset),
@@ -106,6 +135,15 @@ impl Panel {
     }
 }
 
+/// Words of a block along k.
+fn words_of(emit: &Emit<'_>, kc: u64, pairs: bool) -> u64 {
+    let words = if pairs { kc.div_ceil(2) } else { kc };
+    match pairs && emit.machine.tiles {
+        true => words.next_multiple_of(micro::TILE as u64),
+        false => words,
+    }
+}
+
 /// Fills a panel with the elements of `range` × `block` (of k).
 pub(crate) fn pack(
     emit: &mut Emit<'_>,
@@ -115,7 +153,10 @@ pub(crate) fn pack(
     block: [ValueId; 2],
 ) -> Result<(), String> {
     match (panel.waiting, panel.k_step) {
-        (Some(waiting), _) => transposed(emit, panel, waiting, expr, range, block),
+        (Some(waiting), _) if waiting.along_k => {
+            rows_transposed(emit, panel, waiting, expr, range, block)
+        }
+        (Some(waiting), _) => lines_transposed(emit, panel, waiting, expr, range, block),
         (None, 1) => {
             let row = panel.step;
             emit.each(panel.axis, range, |emit| {
@@ -156,7 +197,9 @@ fn row_of(
     if panel.pairs {
         let count = emit.b.index_op(IndexOp::Sub, block[1], block[0]);
         let end = emit.b.element(to, count, bytes);
-        let zero = emit.b.float(0.0, 1);
+        // To the end of the pair, or of any tile: beyond it follows space.
+        let lanes = if emit.machine.tiles { 2 * lanes } else { 1 };
+        let zero = emit.b.float(0.0, lanes);
         emit.b.store(end, 0, zero, dtype);
     }
     Ok(())
@@ -207,6 +250,39 @@ fn lines(
         Ok(())
     })?;
     emit.b.end_loop(open, &[]);
+    if panel.pairs && emit.machine.tiles {
+        complete(emit, panel, range, block)?;
+    }
+    Ok(())
+}
+
+/// Zeroes the lines that complete a tile along k.
+fn complete(
+    emit: &mut Emit<'_>,
+    panel: &Panel,
+    range: [ValueId; 2],
+    block: [ValueId; 2],
+) -> Result<(), String> {
+    let widths = emit.widths(panel.axis, 2 * emit.machine.lanes);
+    let count = emit.b.index_op(IndexOp::Sub, block[1], block[0]);
+    let [words, end] = [2, 2 * micro::TILE].map(|elements| {
+        let round = emit.b.index(elements - 1);
+        let up = emit.b.add(count, round);
+        let size = emit.b.index(elements);
+        let whole = emit.b.index_op(IndexOp::Div, up, size);
+        emit.b.scaled(whole, elements / 2)
+    });
+    let open = emit.b.begin_loop(words, end, 1, &[]);
+    let line = emit.b.element(panel.ptr, open.variable, 4 * panel.k_step);
+    emit.levels(panel.axis, range, &widths, &[], &mut |emit, _, _| {
+        let at = emit.at(panel.axis)?;
+        let lanes = emit.vector.map_or(1, |(_, lanes)| lanes);
+        let zero = emit.b.op(Operation::Int(0, lanes));
+        let to = place(emit, panel, line, at, range[0]);
+        emit.b.store(to, 0, zero, DType::I32);
+        Ok(Vec::new())
+    })?;
+    emit.b.end_loop(open, &[]);
     Ok(())
 }
 
@@ -241,11 +317,64 @@ fn place(
     emit.b.element(ptr, inside, 4 * panel.step)
 }
 
-/// Writes rows along k to waiting space, as many as a register has lanes, and transposes them.
-fn transposed(
+/// Writes lines along the other axis to waiting space, as many as a register has lanes, and
+/// transposes them to rows along k.
+fn lines_transposed(
     emit: &mut Emit<'_>,
     panel: &Panel,
-    (waiting, row): (ValueId, i64),
+    waiting: Waiting,
+    expr: ExprId,
+    range: [ValueId; 2],
+    block: [ValueId; 2],
+) -> Result<(), String> {
+    let lanes = emit.machine.lanes;
+    let standing = Panel {
+        ptr: waiting.ptr,
+        k_step: waiting.step,
+        step: 1,
+        waiting: None,
+        ..*panel
+    };
+    let (zero, two) = (emit.b.index(0), emit.b.index(2));
+    let count = emit.b.index_op(IndexOp::Sub, range[1], range[0]);
+    let outer = emit
+        .b
+        .begin_loop(block[0], block[1], 2 * i64::from(lanes), &[]);
+    let low = outer.variable;
+    let step = emit.b.index(2 * i64::from(lanes));
+    let high = emit.b.add(low, step);
+    let high = emit.least(high, block[1]);
+    lines(emit, &standing, expr, range, [low, high])?;
+    let local = emit.b.index_op(IndexOp::Sub, low, block[0]);
+    let word = emit.b.index_op(IndexOp::Div, local, two);
+    let to = emit.b.element(panel.ptr, word, 4);
+    let inner = emit.b.begin_loop(zero, count, i64::from(lanes), &[]);
+    let from = emit.b.element(waiting.ptr, inner.variable, 4);
+    let to = emit.b.element(to, inner.variable, 4 * panel.step);
+    let mut square: Vec<ValueId> = (0..i64::from(lanes))
+        .map(|line| {
+            emit.b
+                .load(from, 4 * waiting.step * line, DType::I32, lanes)
+        })
+        .collect();
+    transpose(emit, &mut square);
+    for (line, value) in (0..).zip(square) {
+        emit.b.store(to, 4 * panel.step * line, value, DType::I32);
+    }
+    emit.b.end_loop(inner, &[]);
+    emit.b.end_loop(outer, &[]);
+    Ok(())
+}
+
+/// Writes rows along k to waiting space, as many as a register has lanes, and transposes them.
+fn rows_transposed(
+    emit: &mut Emit<'_>,
+    panel: &Panel,
+    Waiting {
+        ptr: waiting,
+        step: row,
+        ..
+    }: Waiting,
     expr: ExprId,
     range: [ValueId; 2],
     block: [ValueId; 2],

@@ -40,6 +40,7 @@
 //! launch without tiles is skipped. No result depends on the size of the grid.
 
 mod codec;
+pub mod cpu;
 pub mod dtype;
 
 pub use codec::{PackageError, content_hash};

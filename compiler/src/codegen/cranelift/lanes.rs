@@ -153,6 +153,9 @@ impl Translator<'_> {
                     .map(|((acc, a), b)| self.dot_pairs(*acc, *a, *b))
                     .collect())
             }
+            Operation::TileZero | Operation::TileLoad { .. } | Operation::TileDot(..) => {
+                Err(super::translate::no_tiles())
+            }
             Operation::Member | Operation::TeamSum(_) | Operation::TeamMax(_) => {
                 Err("a CPU has no teams of threads".to_owned())
             }

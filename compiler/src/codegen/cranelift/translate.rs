@@ -111,6 +111,7 @@ impl<'a> Translator<'a> {
             Type::F32(lanes) => (lanes, types::F32, types::F32X4),
             Type::I32(lanes) => (lanes, types::I32, types::I32X4),
             Type::Mask(lanes) => (lanes, types::I8, types::I32X4),
+            Type::Tile => return Err(no_tiles()),
         };
         Ok(match vectors(lanes)? {
             0 => vec![one],
@@ -153,6 +154,7 @@ impl<'a> Translator<'a> {
                     body,
                 } => self.for_loop(*variable, *low, *high, *step, carried, body)?,
                 Stmt::TeamSync => return Err("a CPU has no teams of threads".to_owned()),
+                Stmt::TileStore { .. } => return Err(no_tiles()),
                 Stmt::If { condition, body } => {
                     let condition = self.scalar(*condition)?;
                     let then = self.builder.create_block();
@@ -306,6 +308,10 @@ impl<'a> Translator<'a> {
         let offset = self.builder.ins().iconst(types::I64, offset);
         Ok((self.builder.ins().iadd(ptr, offset), 0))
     }
+}
+
+pub(super) fn no_tiles() -> String {
+    "Cranelift has no registers of tiles".to_owned()
 }
 
 /// Cranelift's comparison of integers.

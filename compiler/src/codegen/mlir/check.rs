@@ -156,6 +156,23 @@ const BF16_INTRINSICS: &[&str] = &[
     "llvm.x86.avx512bf16.dpbf16ps.512",
 ];
 
+/// Processor intrinsics of targets with tiles.
+const TILE_INTRINSICS: &[&str] = &[
+    "llvm.x86.tdpbf16ps.internal",
+    "llvm.x86.tileloadd64.internal",
+    "llvm.x86.tilestored64.internal",
+    "llvm.x86.tilezero.internal",
+];
+
+/// Whether a target has a processor intrinsic.
+fn has_intrinsic(target: &Target, intrinsic: &str) -> bool {
+    let Target::Cpu(target) = target else {
+        return false;
+    };
+    target.bf16_dot && BF16_INTRINSICS.contains(&intrinsic)
+        || target.tiles && TILE_INTRINSICS.contains(&intrinsic)
+}
+
 /// Refuses the first operation of a lowered module that cannot go on.
 ///
 /// # Errors
@@ -178,8 +195,7 @@ pub fn check_operations(module: &Module, target: &Target) -> Result<(), CodegenE
                         .map(|attribute| attribute.to_string())
                         .unwrap_or_default();
                     let intrinsic = intrinsic.trim_matches('"');
-                    let bf16_dot = matches!(target, Target::Cpu(target) if target.bf16_dot);
-                    if !(bf16_dot && BF16_INTRINSICS.contains(&intrinsic)) {
+                    if !has_intrinsic(target, intrinsic) {
                         fault = Some(format!("target `{target}` has no intrinsic `{intrinsic}`"));
                         return WalkResult::Interrupt;
                     }

@@ -137,7 +137,7 @@ impl Inputs {
                     self.extents = self.extents.max(index + 1);
                 }
                 Stmt::For { body, .. } | Stmt::If { body, .. } => self.scan(body),
-                Stmt::Let(..) | Stmt::Store { .. } | Stmt::TeamSync => {}
+                Stmt::Let(..) | Stmt::Store { .. } | Stmt::TileStore { .. } | Stmt::TeamSync => {}
             }
         }
     }
@@ -174,13 +174,14 @@ fn type_text(ty: Type) -> String {
         Type::F32(lanes) => register("f32", lanes),
         Type::I32(lanes) => register("i32", lanes),
         Type::Mask(lanes) => register("i1", lanes),
+        Type::Tile => "!llvm.x86_amx".to_owned(),
     }
 }
 
 fn lanes_of(ty: Type) -> u32 {
     match ty {
         Type::F32(lanes) | Type::I32(lanes) | Type::Mask(lanes) => lanes,
-        Type::Index | Type::Ptr => 1,
+        Type::Index | Type::Ptr | Type::Tile => 1,
     }
 }
 
@@ -325,6 +326,21 @@ impl<'a> Emitter<'a> {
                     value,
                     dtype,
                 } => self.store(*ptr, *offset, *value, *dtype),
+                Stmt::TileStore {
+                    ptr,
+                    offset,
+                    row,
+                    value,
+                } => {
+                    let address = self.address(*ptr, *offset);
+                    let shape = self.tile_shape();
+                    let row = self.temporary(format_args!("arith.constant {row} : i64"));
+                    let value = self.name(*value).to_owned();
+                    self.line(format_args!(
+                        "llvm.call_intrinsic \"llvm.x86.tilestored64.internal\"({shape}, {address}, {row}, {value}) : \
+                         (i16, i16, !llvm.ptr, i64, !llvm.x86_amx) -> ()"
+                    ));
+                }
                 Stmt::TeamSync if self.team => {
                     self.line("nvvm.bar.warp.sync %everyone : i32");
                 }
@@ -604,6 +620,30 @@ impl<'a> Emitter<'a> {
                     self.dot_imitation(&acc, &a, &b, lanes)
                 }
             }
+            Operation::TileZero => {
+                let shape = self.tile_shape();
+                self.temporary(format_args!(
+                    "llvm.call_intrinsic \"llvm.x86.tilezero.internal\"({shape}) : (i16, i16) -> {own}"
+                ))
+            }
+            Operation::TileLoad { ptr, offset, row } => {
+                let address = self.address(*ptr, *offset);
+                let shape = self.tile_shape();
+                let row = self.temporary(format_args!("arith.constant {row} : i64"));
+                self.temporary(format_args!(
+                    "llvm.call_intrinsic \"llvm.x86.tileloadd64.internal\"({shape}, {address}, {row}) : \
+                     (i16, i16, !llvm.ptr, i64) -> {own}"
+                ))
+            }
+            Operation::TileDot(acc, a, b) => {
+                let (acc, a, b) = (name(self, acc), name(self, a), name(self, b));
+                let shape = self.tile_shape();
+                let bytes = self.temporary("arith.constant 64 : i16");
+                self.temporary(format_args!(
+                    "llvm.call_intrinsic \"llvm.x86.tdpbf16ps.internal\"({shape}, {bytes}, {acc}, {a}, {b}) : \
+                     (i16, i16, i16, {own}, {own}, {own}) -> {own}"
+                ))
+            }
             Operation::Member if self.team => "%member".to_owned(),
             Operation::TeamSum(x) if self.team => {
                 let x = name(self, x);
@@ -640,6 +680,13 @@ impl<'a> Emitter<'a> {
         let clamped = self.min_max("olt", &clamped, &high, lanes);
         let converted = self.temporary(format_args!("arith.fptosi {clamped} : {float} to {int}"));
         self.select(&above, &limit, &converted, lanes, "i32")
+    }
+
+    /// Rows and bytes of a row of every tile.
+    fn tile_shape(&mut self) -> String {
+        let rows = self.temporary("arith.constant 16 : i16");
+        let bytes = self.temporary("arith.constant 64 : i16");
+        format!("{rows}, {bytes}")
     }
 
     /// Low half with high half until one lane is left.

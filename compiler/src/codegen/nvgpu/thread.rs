@@ -74,7 +74,7 @@ impl Printer<'_> {
                     self.text.go(&after);
                     self.text.open(&after);
                 }
-                Stmt::For { .. } | Stmt::TeamSync => {
+                Stmt::For { .. } | Stmt::TeamSync | Stmt::TileStore { .. } => {
                     return Err("a loop in an expression of one thread".to_owned());
                 }
             }
@@ -314,6 +314,9 @@ impl Printer<'_> {
             | Operation::SumLanes(_)
             | Operation::MaxLanes(_)
             | Operation::DotPairs(..)
+            | Operation::TileZero
+            | Operation::TileLoad { .. }
+            | Operation::TileDot(..)
             | Operation::Member
             | Operation::TeamSum(_)
             | Operation::TeamMax(_)

@@ -87,7 +87,10 @@ fn generators(machine: &Machine) -> Vec<(Backend, CpuTarget)> {
         not(feature = "mlir"),
         expect(unused_mut, reason = "one generator only")
     )]
-    let mut all = vec![(Backend::Cranelift, CPU_TARGETS[2])];
+    let mut all = match machine.tiles {
+        true => Vec::new(),
+        false => vec![(Backend::Cranelift, CPU_TARGETS[3])],
+    };
     #[cfg(feature = "mlir")]
     all.extend(
         CPU_TARGETS
@@ -95,6 +98,7 @@ fn generators(machine: &Machine) -> Vec<(Backend, CpuTarget)> {
             .filter(|target| {
                 target.vector_lanes_f32 == machine.lanes as usize
                     && target.bf16_dot == (machine.bf16_dot && machine.lanes == 16)
+                    && target.tiles == machine.tiles
                     && target.runs_here()
             })
             .map(|target| (Backend::Mlir, target)),
@@ -186,6 +190,16 @@ fn check(kernel: &Kernel, buffers: Vec<Vec<u8>>, extents: &[u64], tolerance: f64
             let got = execute(kernel, &machine, &buffers, extents);
             compare(kernel, &got, &want, tolerance, &format!("{lanes} lanes"));
         }
+    }
+    let machine = Machine {
+        bf16_dot: true,
+        tiles: true,
+        ..Machine::with_lanes(16)
+    };
+    // Only one generator has tiles, and only where the processor has them.
+    if !generators(&machine).is_empty() {
+        let got = execute(kernel, &machine, &buffers, extents);
+        compare(kernel, &got, &want, tolerance, "tiles");
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ptr::NonNull;
 
+use mm1_package::cpu;
+
 /// A kernel's entry point; see the package crate for the meaning of the arguments.
 pub type KernelFn = unsafe extern "C" fn(
     args: *const *mut u8,
@@ -69,7 +71,7 @@ impl Code {
         check_target(target)?;
         let missing: Vec<String> = features
             .iter()
-            .filter(|feature| !host_has(feature))
+            .filter(|feature| !cpu::has(feature))
             .cloned()
             .collect();
         if !missing.is_empty() {
@@ -140,69 +142,6 @@ fn check_target(target: &str) -> Result<(), CodeError> {
     } else {
         Err(CodeError::Target(target.to_string()))
     }
-}
-
-/// Whether this CPU (and operating system) has `feature`; unknown names count as absent.
-#[cfg(target_arch = "x86_64")]
-pub fn host_has(feature: &str) -> bool {
-    macro_rules! known {
-        ($($name:tt),* $(,)?) => {
-            match feature {
-                $($name => std::arch::is_x86_feature_detected!($name),)*
-                _ => false,
-            }
-        };
-    }
-    known!(
-        "sse",
-        "sse2",
-        "sse3",
-        "ssse3",
-        "sse4.1",
-        "sse4.2",
-        "popcnt",
-        "cmpxchg16b",
-        "movbe",
-        "lzcnt",
-        "bmi1",
-        "bmi2",
-        "adx",
-        "avx",
-        "avx2",
-        "fma",
-        "f16c",
-        "fxsr",
-        "xsave",
-        "xsaveopt",
-        "xsavec",
-        "xsaves",
-        "aes",
-        "pclmulqdq",
-        "vaes",
-        "vpclmulqdq",
-        "gfni",
-        "sha",
-        "avx512f",
-        "avx512bw",
-        "avx512cd",
-        "avx512dq",
-        "avx512vl",
-        "avx512ifma",
-        "avx512vbmi",
-        "avx512vbmi2",
-        "avx512vnni",
-        "avx512bitalg",
-        "avx512vpopcntdq",
-        "avx512bf16",
-        "avx512fp16",
-        "avxvnni",
-    )
-}
-
-/// Whether this CPU has `feature`; no features are known for this kind of machine.
-#[cfg(not(target_arch = "x86_64"))]
-pub fn host_has(_feature: &str) -> bool {
-    false
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]

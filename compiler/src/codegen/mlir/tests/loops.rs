@@ -362,6 +362,108 @@ fn check_lanes_of(lanes: &[u32], inputs: &[&[f32]; 3], expected: impl Fn(&[f32])
     }
 }
 
+/// Two steps of 16 words with rows further apart than they are long, against the definition.
+#[test]
+fn tiles_multiply_pairs_in_two_chains() {
+    const ROWS: usize = 16;
+    const WORDS: usize = 32;
+    const GAP: usize = 5;
+    let targets: Vec<CpuTarget> = runnable().filter(|target| target.tiles).collect();
+    let mut state = 7u32;
+    let mut random = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f32::from_bits(state & 0x807f_ffff | (0x7a + (state >> 8 & 7)) << 23)
+    };
+    let mut words = |rows: usize, words: usize| -> Vec<f32> {
+        let pair = |even: f32, odd: f32| {
+            f32::from_bits(even.to_bits() >> 16 | odd.to_bits() & 0xffff_0000)
+        };
+        (0..rows * (words + GAP))
+            .map(|_| pair(random(), random()))
+            .collect()
+    };
+    let (mut left, mut right) = (words(ROWS, WORDS), words(WORDS, ROWS));
+    let start: Vec<f32> = (0..ROWS * (ROWS + GAP)).map(|_| random()).collect();
+    let (left_row, right_row) = (WORDS + GAP, ROWS + GAP);
+    // A subnormal counts as zero.
+    left[3] = f32::from_bits(0x0040_3f80);
+    right[4] = f32::from_bits(0x0001_0001);
+    let halves = |x: f32| {
+        let flush = |x: f32| if x.is_subnormal() { 0.0 } else { x };
+        let bits = x.to_bits();
+        [bits << 16, bits & 0xffff_0000].map(|half| flush(f32::from_bits(half)))
+    };
+    let mut want = start.clone();
+    for (row, column) in (0..ROWS).flat_map(|row| (0..ROWS).map(move |column| (row, column))) {
+        let sum = &mut want[row * right_row + column];
+        for step in (0..WORDS).step_by(ROWS) {
+            let mut chains = [0.0f32; 2];
+            for word in step..step + ROWS {
+                let a = halves(left[row * left_row + word]);
+                let b = halves(right[word * right_row + column]);
+                for (chain, (a, b)) in chains.iter_mut().zip(a.into_iter().zip(b)) {
+                    *chain = a.mul_add(b, *chain);
+                }
+            }
+            *sum += chains[0] + chains[1];
+        }
+    }
+    for target in targets {
+        let mut b = Builder::default();
+        let [a, c, sums, zeros] = [0, 1, 2, 3].map(|index| b.op(Operation::Argument(index)));
+        let row = 4 * right_row as i64;
+        let load = |b: &mut Builder, ptr, row| {
+            b.op(Operation::TileLoad {
+                ptr,
+                offset: 0,
+                row,
+            })
+        };
+        let acc = load(&mut b, sums, row);
+        let (zero, end) = (b.index(0), b.index(WORDS as i64));
+        let done = b.for_carried(zero, end, ROWS as i64, &[acc], |b, word, acc| {
+            let left = b.element(a, word, 4);
+            let right = b.element(c, word, row);
+            let left = load(b, left, 4 * left_row as i64);
+            let right = load(b, right, row);
+            vec![b.op(Operation::TileDot(acc[0], left, right))]
+        });
+        b.store_tile(sums, 0, row, done[0]);
+        let cleared = b.op(Operation::TileZero);
+        b.store_tile(zeros, 0, 64, cleared);
+        let mut got = start.clone();
+        let mut ones = vec![1.0; ROWS * ROWS];
+        let buffers: &mut [&mut [f32]] = &mut [&mut left, &mut right, &mut got, &mut ones];
+        execute(&b.finish("tiles"), &target, buffers, &[]);
+        assert!(ones.iter().all(|x| *x == 0.0), "TileZero on {target}");
+        for (place, (got, want)) in got.iter().zip(&want).enumerate() {
+            assert_eq!(got.to_bits(), want.to_bits(), "{place}: {got}, not {want}");
+        }
+    }
+}
+
+#[test]
+fn tiles_belong_to_their_target() {
+    let mut b = Builder::default();
+    let to = b.op(Operation::Argument(0));
+    let zero = b.op(Operation::TileZero);
+    b.store_tile(to, 0, 64, zero);
+    let function = b.finish("zero");
+    for target in crate::target::CPU_TARGETS {
+        let text = emit_function(&function, &target).unwrap();
+        let outcome = compile_module(&text, &target);
+        match target.tiles {
+            true => assert!(outcome.is_ok(), "{target}"),
+            false => assert!(
+                matches!(outcome, Err(CodegenError::Unsupported(_))),
+                "{target}"
+            ),
+        }
+    }
+    let error = crate::codegen::cranelift::compile_functions(&[function]).unwrap_err();
+    assert!(error.contains("tiles"), "{error}");
+}
+
 #[test]
 fn lanes_fold_in_halves_and_shuffle() {
     // Sums of different order differ here.
