@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use mm1_dsl::codes;
 use mm1_dsl::diagnostic::Diagnostic;
 use mm1_dsl::model::Model;
 use mm1_package::{
@@ -102,21 +103,75 @@ pub fn plan_model(
         decode,
     } = build::build(model, purpose).map_err(CompileError::Model)?;
     let mut planned = Vec::with_capacity(programs.len());
-    for mut source in programs {
-        passes::run(&mut source.graph, &model.train, verify)
-            .map_err(|error| format!("program `{}`: {error}", source.name))?;
-        let fused = fuse::fuse(&source.graph)
-            .map_err(|error| format!("program `{}`: {error}", source.name))?;
-        let plan = plan::plan(&fused);
-        planned.push(PlannedProgram {
-            source,
-            fused,
-            plan,
-        });
+    for source in programs {
+        planned.push(within_budget(source, model, verify)?);
     }
     Ok(Planned {
         programs: planned,
         built: BuiltFacts { layout, decode },
+    })
+}
+
+/// Plans a program with as few products made again as `train.arena_mib` allows.
+fn within_budget(
+    source: ProgramGraph,
+    model: &Model,
+    verify: bool,
+) -> Result<PlannedProgram, CompileError> {
+    let options = passes::Options::of(&model.train, verify);
+    let all = plan_program(source.clone(), &options)?;
+    let graph = &all.source.graph;
+    let again = graph
+        .nodes()
+        .map(|id| graph.node(id))
+        .filter(|node| matches!(node.op, Op::MatMul { .. }) && passes::is_recomputed(&node.name));
+    let again = again.count();
+    let budget = model.train.arena_mib << 20;
+    if budget == 0 || again == 0 {
+        return Ok(all);
+    }
+    if all.plan.arena_bytes > budget {
+        let message = format!(
+            "program `{}` needs {} MiB when every product is made again",
+            all.source.name,
+            all.plan.arena_bytes.div_ceil(1 << 20)
+        );
+        let span = model.assigned.get("train.arena_mib").copied();
+        return Err(CompileError::Model(vec![
+            Diagnostic::error(codes::BUDGET, message)
+                .at(span, "this budget")
+                .help("raise it, or make `train.micro_batch_sequences` smaller".to_owned()),
+        ]));
+    }
+    // `fits` does, `fails` does not or is not known to.
+    let (mut fits, mut fails) = ((again, all), 0);
+    while fails < fits.0 {
+        let middle = (fails + fits.0) / 2;
+        let options = passes::Options {
+            most_products: middle,
+            ..options
+        };
+        let planned = plan_program(source.clone(), &options)?;
+        match planned.plan.arena_bytes <= budget {
+            true => fits = (middle, planned),
+            false => fails = middle + 1,
+        }
+    }
+    Ok(fits.1)
+}
+
+fn plan_program(
+    mut source: ProgramGraph,
+    options: &passes::Options,
+) -> Result<PlannedProgram, String> {
+    let fault = |error: String| format!("program `{}`: {error}", source.name);
+    passes::optimize(&mut source.graph, options).map_err(fault)?;
+    let fused = fuse::fuse(&source.graph).map_err(fault)?;
+    let plan = plan::plan(&fused);
+    Ok(PlannedProgram {
+        source,
+        fused,
+        plan,
     })
 }
 

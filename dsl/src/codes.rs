@@ -130,6 +130,8 @@ codes! {
         "The operands of a node have sizes that its operation cannot combine.";
     PATTERN_MATCHES_NOTHING = 61, "pattern matches no parameter",
         "A pattern of `freeze`, `no_decay` or `lr_scale` names no parameter of this model; `mm1c summary` lists the names.";
+    BUDGET = 62, "memory budget too small",
+        "The values of one micro-batch do not fit `train.arena_mib`, even if the backward pass makes again what it can.";
 }
 
 /// The row of `code`, if there is one.

@@ -325,6 +325,7 @@ pub const KEYS: &[Key] = &[
     row("train.precision", K::Choice(&["f32", "bf16"]), D::Text("f32"), "Operands of contractions; sums and master weights are f32."),
     row("train.residual", K::Choice(&["f32", "bf16"]), D::Text("f32"), "Type of the residual stream under bf16."),
     row("train.recompute", K::Choice(&["none", "cheap", "products"]), D::Text("cheap"), "What the backward pass makes again to save memory: nothing; pointwise functions, norms and rotations of what is kept anyway; also products that widen their operand twofold or more. Results do not change."),
+    row("train.arena_mib", K::Int { min: 0, max: 1 << 24 }, D::Int(0), "Memory for the values of one micro-batch, with `recompute = \"products\"`: only so many products are made again, the first ones, as it takes to fit; 0 makes all of them again.").unit("MiB"),
     row("train.optimizer", K::Choice(&["adamw"]), D::Text("adamw"), "Optimizer."),
     row("train.lr", K::FloatOr { min: 0.0, max: 10.0, name: "mm1" }, D::Float(3e-4), "Peak learning rate; `mm1` is exp(-0.4214 ln N - 0.5535) with N non-embedding decoder parameters."),
     row("train.schedule", K::Choice(&["cosine"]), D::Text("cosine"), "Shape of the learning rate after the warm-up."),

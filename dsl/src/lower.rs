@@ -619,6 +619,7 @@ impl Reader<'_> {
                 "cheap" => Recompute::Cheap,
                 _ => Recompute::Products,
             },
+            arena_mib: self.count("train.arena_mib"),
             peak_lr: self.float("train.lr"),
             warmup_steps: self.count("train.warmup_steps"),
             lr_floor: self.float("train.lr_floor"),

@@ -239,6 +239,9 @@ pub struct Train {
     pub residual: Precision,
     /// `recompute`: what the backward pass makes again.
     pub recompute: Recompute,
+    /// `arena_mib`: memory that the values of a micro-batch may take before products are made
+    /// again; 0 makes all of them again.
+    pub arena_mib: u64,
     /// `peak_lr`: a number, or `"mm1"` resolved to η = exp(−0.4214 ln N − 0.5535).
     pub peak_lr: f64,
     /// `warmup_steps`: linear from 0.

@@ -48,6 +48,8 @@ pub(super) struct Product {
 const MC: u64 = 192;
 const NC: u64 = 256;
 const KC: u64 = 512;
+/// Blocks where rows cost little to pack, or nothing: then columns are packed for more rows.
+const TALL: (u64, u64) = (384, 128);
 
 /// Lowers contractions that share their result axes, followed by maps.
 pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, String> {
@@ -224,7 +226,12 @@ fn choose_tile(emit: &Emit<'_>, plan: &mut Plan) {
         let parts = size.div_ceil(most);
         size.div_ceil(parts).next_multiple_of(step)
     };
-    let (mut most_m, mut most_n) = (MC, NC);
+    let cheap_rows = plan.products.iter().all(|product| {
+        [DType::F32, DType::Bf16]
+            .into_iter()
+            .any(|dtype| panels::plain_rows(emit, product.rows, plan.m, product.k, dtype).is_some())
+    });
+    let (mut most_m, mut most_n) = if cheap_rows { TALL } else { (MC, NC) };
     // At least 16 tiles, but no smaller than what pays for packing.
     while batch * m.div_ceil(most_m) * n.div_ceil(most_n) < 16 && most_m.max(most_n) > 64 {
         if most_n >= most_m {
@@ -302,7 +309,7 @@ fn multiply(
     columns: [ValueId; 2],
 ) -> Result<(), String> {
     let pairs = product.operands == DType::Bf16 && emit.machine.bf16_dot;
-    let left = Panel::rows(
+    let mut left = Panel::rows(
         emit,
         product.rows,
         plan.m,
@@ -311,7 +318,7 @@ fn multiply(
         product.kc,
         pairs,
     );
-    let right = Panel::columns(
+    let mut right = Panel::columns(
         emit,
         product.columns,
         plan.n,
@@ -335,8 +342,8 @@ fn multiply(
         let end = emit.least(end, size);
         let count = emit.b.index_op(IndexOp::Sub, end, low);
         let known = emit.cache.len();
-        panels::pack(emit, &right, product.columns, columns, [low, end])?;
-        panels::pack(emit, &left, product.rows, rows, [low, end])?;
+        panels::pack(emit, &mut right, product.columns, columns, [low, end])?;
+        panels::pack(emit, &mut left, product.rows, rows, [low, end])?;
         emit.cache.truncate(known);
         micro::multiply(
             emit,

@@ -8,6 +8,8 @@
 //! Tiles of a processor that has them are 16 rows of 16 words, so the left operand is `[m][k]` there
 //! whatever its memory, and what runs along m is transposed.
 //!
+//! A left operand that lies in memory as f32, next to each other along k, is read where it is.
+//!
 //! Rows and columns past the range hold anything: their results are never read. The word that
 //! completes an odd pair is 0, as are the words that complete a tile along k.
 
@@ -16,7 +18,7 @@ use mm1_package::DType;
 use super::contract::is_contiguous;
 use super::emit::Emit;
 use super::micro;
-use crate::kernel::{AxisId, ExprId};
+use crate::kernel::{AxisId, Coordinate, Expr, ExprId};
 use crate::loops::{Compare, IndexOp, IntBinary, Operation, ValueId};
 
 /// A packed block of an operand.
@@ -36,6 +38,8 @@ pub(crate) struct Panel {
     pub group_step: i64,
     /// Scratch for what waits for its transposition.
     waiting: Option<Waiting>,
+    /// Whether the operand is read where it lies; `ptr` is then set block by block.
+    in_place: bool,
 }
 
 /// As many lines of words as a register has lanes, which transposition turns by a right angle.
@@ -52,6 +56,23 @@ struct Waiting {
 const SPACE: u64 = 16;
 
 impl Panel {
+    /// The left operand where it lies, if nothing need be evaluated or laid out.
+    fn in_place(emit: &Emit<'_>, expr: ExprId, axis: AxisId, k: AxisId) -> Option<Self> {
+        let step = plain_rows(emit, expr, axis, k, DType::F32)?;
+        Some(Self {
+            ptr: emit.scratch,
+            axis,
+            k,
+            pairs: false,
+            k_step: 1,
+            step,
+            group: 0,
+            group_step: 0,
+            waiting: None,
+            in_place: true,
+        })
+    }
+
     /// Scratch for `mc` × `kc` elements of the left operand.
     pub fn rows(
         emit: &mut Emit<'_>,
@@ -62,6 +83,9 @@ impl Panel {
         kc: u64,
         pairs: bool,
     ) -> Self {
+        if !pairs && let Some(panel) = Self::in_place(emit, expr, axis, k) {
+            return panel;
+        }
         let words = words_of(emit, kc, pairs);
         let along_m = !is_contiguous(emit, expr, k) && is_contiguous(emit, expr, axis);
         let tiles = pairs && emit.machine.tiles;
@@ -93,6 +117,7 @@ impl Panel {
             group: mc as i64,
             group_step: 0,
             waiting,
+            in_place: false,
         }
     }
 
@@ -131,8 +156,33 @@ impl Panel {
             group: nr as i64,
             group_step: (words * nr) as i64,
             waiting,
+            in_place: false,
         }
     }
+}
+
+/// Elements between the rows of an operand that is a load of this type without conditions, from memory
+/// that the kernel does not write, its elements next to each other along k.
+pub(super) fn plain_rows(
+    emit: &Emit<'_>,
+    expr: ExprId,
+    axis: AxisId,
+    k: AxisId,
+    dtype: DType,
+) -> Option<i64> {
+    let Expr::Load {
+        buffer,
+        address,
+        guards,
+    } = emit.kernel.expr_of(expr)
+    else {
+        return None;
+    };
+    let memory = &emit.kernel.buffers[buffer.0 as usize];
+    let affine = |(coordinate, _): &(Coordinate, i64)| matches!(coordinate, Coordinate::Axis(_));
+    let plain = guards.is_empty() && address.terms.iter().all(affine);
+    (plain && memory.dtype == dtype && !memory.written && address.stride(k) == 1)
+        .then(|| address.stride(axis))
 }
 
 /// Words of a block along k.
@@ -147,11 +197,25 @@ fn words_of(emit: &Emit<'_>, kc: u64, pairs: bool) -> u64 {
 /// Fills a panel with the elements of `range` × `block` (of k).
 pub(crate) fn pack(
     emit: &mut Emit<'_>,
-    panel: &Panel,
+    panel: &mut Panel,
     expr: ExprId,
     range: [ValueId; 2],
     block: [ValueId; 2],
 ) -> Result<(), String> {
+    if panel.in_place {
+        let Expr::Load {
+            buffer, address, ..
+        } = emit.kernel.expr_of(expr)
+        else {
+            return Err("an operand in place is a load".to_owned());
+        };
+        let place = emit.rebound(panel.axis, range[0], |emit| {
+            emit.rebound(panel.k, block[0], |emit| emit.place(*buffer, address, &[]))
+        })?;
+        let offset = emit.b.index(place.offset);
+        panel.ptr = emit.b.op(Operation::Offset(place.ptr, offset));
+        return Ok(());
+    }
     match (panel.waiting, panel.k_step) {
         (Some(waiting), _) if waiting.along_k => {
             rows_transposed(emit, panel, waiting, expr, range, block)

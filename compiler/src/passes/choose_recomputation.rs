@@ -10,6 +10,8 @@
 //! [`Recompute`]; the choice looks at an op, its operands and its readers only, so that equal
 //! components of two models keep equal kernels.
 //!
+//! Where only so many products shall be made again, those are that come first.
+//!
 //! The copy of `NAME` is called `NAME'again`. It applies the same op to the same numbers, so the
 //! results are the same bytes. It reads what is kept through [`Op::After`], which holds it back
 //! until the backward pass gets to the gradient that its first reader needs; thereby fusion does
@@ -32,8 +34,8 @@ pub fn is_recomputed(name: &str) -> bool {
     name.contains(SUFFIX)
 }
 
-/// Puts in the copies.
-pub fn choose_recomputation(graph: &mut Graph, policy: Recompute) {
+/// Puts in the copies, among them those of at most so many products.
+pub fn choose_recomputation(graph: &mut Graph, policy: Recompute, most_products: usize) {
     if policy == Recompute::None {
         return;
     }
@@ -48,6 +50,7 @@ pub fn choose_recomputation(graph: &mut Graph, policy: Recompute) {
         held: BTreeMap::new(),
         graph,
         policy,
+        products_left: most_products,
     };
     for (index, id) in order.iter().enumerate() {
         choice.place[id.index()] = index;
@@ -91,6 +94,7 @@ enum Fate {
 struct Choice<'g> {
     graph: &'g mut Graph,
     policy: Recompute,
+    products_left: usize,
     sides: Vec<Side>,
     /// Place in topological order.
     place: Vec<usize>,
@@ -137,7 +141,7 @@ impl Choice<'_> {
         })
     }
 
-    fn fate(&self, id: NodeId) -> Fate {
+    fn fate(&mut self, id: NodeId) -> Fate {
         let op = self.graph.op(id);
         if matches!(op, Op::Input(_) | Op::Constant(_) | Op::Splat(_)) {
             return Fate::Source;
@@ -166,6 +170,9 @@ impl Choice<'_> {
             };
         }
         if at_hand && !from_sources && self.is_cheap(id, &operands) {
+            if matches!(op, Op::MatMul { .. }) {
+                self.products_left -= 1;
+            }
             Fate::Again
         } else if self.is_read_backward(id) {
             Fate::Kept
@@ -180,6 +187,7 @@ impl Choice<'_> {
             Op::MatMul { .. } => {
                 let elements = |value: Value| self.graph.bound(self.graph.ty(value).elements());
                 self.policy == Recompute::Products
+                    && self.products_left > 0
                     && self.fates[operands[1].node.index()] == Fate::Source
                     && elements(id.into()) >= WIDENING * elements(operands[0])
             }

@@ -30,6 +30,8 @@ pub struct Options {
     pub mixed_precision: Option<DType>,
     /// What the backward pass makes again.
     pub recompute: Recompute,
+    /// How many products it makes again at most.
+    pub most_products: usize,
     /// Verify the graph before the first pass and after each.
     pub verify: bool,
 }
@@ -99,26 +101,33 @@ pub const PASSES: &[Pass] = &[
     Pass {
         name: "choose_recomputation",
         why: "last, because its copies are duplicates that must not be merged",
-        run: |graph, options| choose_recomputation(graph, options.recompute),
+        run: |graph, options| choose_recomputation(graph, options.recompute, options.most_products),
     },
 ];
 
-/// Runs all passes as `[train]` says: precision of contractions and of the residual stream,
-/// and what is made again.
+impl Options {
+    /// What `[train]` says: precision of contractions and of the residual stream, and what is made
+    /// again, without bound.
+    pub fn of(train: &Train, verify: bool) -> Self {
+        let residual = match train.residual {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::Bf16,
+        };
+        Self {
+            mixed_precision: (train.precision == Precision::Bf16).then_some(residual),
+            recompute: train.recompute,
+            most_products: usize::MAX,
+            verify,
+        }
+    }
+}
+
+/// Runs all passes as `[train]` says.
 ///
 /// # Errors
 /// As [`optimize`].
 pub fn run(graph: &mut Graph, train: &Train, verify: bool) -> Result<(), String> {
-    let residual = match train.residual {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::Bf16,
-    };
-    let options = Options {
-        mixed_precision: (train.precision == Precision::Bf16).then_some(residual),
-        recompute: train.recompute,
-        verify,
-    };
-    optimize(graph, &options)
+    optimize(graph, &Options::of(train, verify))
 }
 
 /// Runs all passes.

@@ -75,6 +75,7 @@ impl fmt::Display for Change {
 const ALLOWED: &[&str] = &[
     "name",
     "train.recompute",
+    "train.arena_mib",
     "train.steps",
     "train.log_every",
     "train.evaluate_every",

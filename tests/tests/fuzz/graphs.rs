@@ -115,6 +115,7 @@ fn plain() -> Options {
     Options {
         mixed_precision: None,
         recompute: Recompute::Products,
+        most_products: usize::MAX,
         verify: true,
     }
 }

@@ -67,6 +67,7 @@ fn options(text: &str) -> Options {
     Options {
         mixed_precision: residual.map(|name| DType::from_name(name).unwrap()),
         recompute,
+        most_products: usize::MAX,
         verify: true,
     }
 }
@@ -135,6 +136,7 @@ fn an_ill_formed_graph_is_named() {
     let options = Options {
         mixed_precision: None,
         recompute: Recompute::None,
+        most_products: usize::MAX,
         verify: true,
     };
     let error = optimize(&mut graph, &options).unwrap_err();

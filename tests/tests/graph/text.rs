@@ -127,6 +127,7 @@ fn damaged_graphs_are_refused_or_compiled_without_a_panic() {
         let options = Options {
             mixed_precision: None,
             recompute: Recompute::None,
+            most_products: usize::MAX,
             verify: true,
         };
         optimize(&mut graph, &options).unwrap();

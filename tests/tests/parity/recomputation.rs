@@ -2,7 +2,10 @@
 
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::Backend;
-use mm1_compiler::compile::plan_model;
+use mm1_compiler::compile::{CompileError, PlannedProgram, plan_model};
+use mm1_compiler::graph::Op;
+use mm1_compiler::passes::is_recomputed;
+use mm1_dsl::codes;
 use mm1_tests::case::{Case, MODELS};
 use mm1_tests::fixture::Fixture;
 use mm1_tests::programs::{executor, package};
@@ -103,4 +106,44 @@ fn plans_shrink_and_are_tight() {
             before = live;
         }
     }
+}
+
+/// The training program of a deep model and the products that it makes again.
+fn deep(sets: &[&str]) -> Result<(PlannedProgram, usize), CompileError> {
+    let deep = ["encoder.depth=48", "decoder.depth=48"];
+    let case = Case::load("avg-pool", &[sets, &deep].concat());
+    let planned = plan_model(&case.model, Purpose::All, true)?;
+    let mut programs = planned.programs.into_iter();
+    let program = programs.find(|program| program.source.name == "accumulate");
+    let program = program.unwrap();
+    let graph = &program.source.graph;
+    let again = graph
+        .nodes()
+        .map(|id| graph.node(id))
+        .filter(|node| matches!(node.op, Op::MatMul { .. }) && is_recomputed(&node.name));
+    let again = again.count();
+    Ok((program, again))
+}
+
+#[test]
+fn a_budget_makes_as_few_products_again_as_it_takes() {
+    let [cheap, all] = [POLICIES[1], POLICIES[2]].map(|policy| deep(&[policy]).unwrap());
+    let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
+    let [most, least] = [&cheap, &all].map(|(program, _)| mib(program.plan.arena_bytes));
+    let budget = ((most + least) / 2.0).ceil() as u64;
+    assert!(
+        (budget as f64) < most,
+        "{least} to {most} MiB leave no room"
+    );
+    let with = |budget: u64| deep(&[POLICIES[2], &format!("train.arena_mib={budget}")]);
+    let (program, again) = with(budget).unwrap();
+    assert!(program.plan.arena_bytes <= budget << 20);
+    assert!(cheap.1 < again && again < all.1, "{again} of {}", all.1);
+    // What fits anyway is kept.
+    let (_, none) = with(most.ceil() as u64 + 1).unwrap();
+    assert_eq!(none, cheap.1);
+    let Err(CompileError::Model(found)) = with(1) else {
+        panic!("1 MiB is too little for {least}");
+    };
+    assert_eq!(found[0].code, codes::BUDGET);
 }

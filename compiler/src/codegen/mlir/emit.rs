@@ -151,6 +151,8 @@ struct Emitter<'a> {
     text: String,
     /// What each value is called; several may share a name.
     names: Vec<String>,
+    /// Which values are bf16 numbers, so that rounding would not change them.
+    is_bf16: Vec<bool>,
     temporaries: u32,
 }
 
@@ -196,6 +198,7 @@ impl<'a> Emitter<'a> {
             names: (0..function.types.len())
                 .map(|id| format!("%v{id}"))
                 .collect(),
+            is_bf16: vec![false; function.types.len()],
             temporaries: 0,
         }
     }
@@ -319,6 +322,14 @@ impl<'a> Emitter<'a> {
                 Stmt::Let(value, operation) => {
                     let name = self.operation(*value, operation)?;
                     self.alias(*value, name);
+                    self.is_bf16[value.0 as usize] = matches!(
+                        operation,
+                        Operation::RoundBf16(_)
+                            | Operation::Load {
+                                dtype: DType::Bf16,
+                                ..
+                            }
+                    );
                 }
                 Stmt::Store {
                     ptr,
@@ -410,7 +421,13 @@ impl<'a> Emitter<'a> {
             DType::F32 => (name, register("f32", lanes), 4),
             DType::I32 => (name, register("i32", lanes), 4),
             DType::Bf16 => {
-                let bits = self.round_bf16(&name, lanes);
+                let bits = if self.is_bf16[value.0 as usize] {
+                    let bits = self.bitcast(&name, "f32", "i32", lanes);
+                    let sixteen = self.int(16, lanes);
+                    self.two("arith.shrui", &bits, &sixteen, &register("i32", lanes))
+                } else {
+                    self.round_bf16(&name, lanes)
+                };
                 let (wide, narrow) = (register("i32", lanes), register("i16", lanes));
                 let bits = self.temporary(format_args!("arith.trunci {bits} : {wide} to {narrow}"));
                 (bits, narrow, 2)
