@@ -1,7 +1,8 @@
-//! Hopper contractions as PTX in the emulator, compared with what their kernels mean.
+//! Hopper contractions and attention as PTX in the emulator, compared with what their kernels mean.
 #![cfg(feature = "mlir")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attention;
 mod build;
 mod hand;
 mod models;

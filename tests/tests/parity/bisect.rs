@@ -36,6 +36,15 @@ fn every_kernel_of_a_card_agrees() {
             verify: true,
         };
         let probe = Probe::new(&case.model, &case.parameters(), &options).unwrap();
+        if wgmma {
+            // Forward, dQ, dK with dV of encoder and decoder, by bulk copies.
+            let kernels = probe.package.kernels.iter();
+            let copied = |gpu: &mm1_package::GpuKernel| !gpu.tensor_maps.is_empty();
+            let fast = kernels.filter(|kernel| {
+                kernel.name.starts_with("attention") && kernel.gpu.as_ref().is_some_and(copied)
+            });
+            assert!(fast.count() >= 6, "{name}: attention by teams");
+        }
         let device = Box::new(Emulator::new(mm1_ptx::Options::default()));
         let executor = executor_on(device, probe.package.clone(), &case.fixture);
         let values = outputs(&case, &probe, executor);

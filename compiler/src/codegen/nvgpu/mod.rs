@@ -1,8 +1,10 @@
 //! Kernels for NVIDIA cards, as MLIR text in the LLVM and NVVM dialects.
 //!
-//! Products of bf16 that `gemm/` covers run on Hopper's matrix instructions. Every other kernel is
+//! Products of bf16 that `gemm/` covers and the kernels of attention that `attention/` does run on
+//! Hopper's matrix instructions. Every other kernel is
 //! a loop program for teams of threads ([`crate::loops`]), which runs on any card.
 
+pub mod attention;
 pub mod gemm;
 mod point;
 mod text;
@@ -40,10 +42,12 @@ pub struct Schedule {
 /// # Errors
 /// A kernel that no schedule covers.
 pub fn schedule(kernel: &Kernel, target: &GpuTarget) -> Result<Schedule, String> {
-    if target.wgmma
-        && let Ok(schedule) = gemm::schedule(kernel, &gemm::Facts::of(kernel))
-    {
-        return Ok(schedule);
+    if target.wgmma {
+        let facts = gemm::Facts::of(kernel);
+        let fast = [gemm::schedule, attention::schedule];
+        if let Some(schedule) = fast.iter().find_map(|by| by(kernel, &facts).ok()) {
+            return Ok(schedule);
+        }
     }
     by_teams(kernel)
 }

@@ -162,6 +162,37 @@ impl Text {
         Ok(())
     }
 
+    /// The values as they are, or where the condition holds as `body` makes them.
+    pub fn revised<E>(
+        &mut self,
+        condition: &str,
+        values: &[String],
+        ty: &'static str,
+        body: impl FnOnce(&mut Self) -> Result<Vec<String>, E>,
+    ) -> Result<Vec<String>, E> {
+        let (then, after) = (self.label(), self.label());
+        let carried: Vec<Carried> = values.iter().map(|name| (name.clone(), ty)).collect();
+        let types = vec![ty; values.len()].join(", ");
+        self.line(format_args!(
+            "llvm.cond_br {condition}, {then}, {after}({} : {types})",
+            values.join(", ")
+        ));
+        self.open(&then);
+        let revised = body(self)?;
+        let jump = jump(&after, &revised, &carried);
+        self.line(jump);
+        let names: Vec<String> = values
+            .iter()
+            .map(|_| {
+                self.names += 1;
+                format!("%t{}", self.names - 1)
+            })
+            .collect();
+        let arguments: Vec<String> = names.iter().map(|name| format!("{name}: {ty}")).collect();
+        let _ = writeln!(self.body, "{after}({}):", arguments.join(", "));
+        Ok(names)
+    }
+
     /// While `goes_on` gives true: `body` makes the next carried values from the present ones.
     /// Returns those after the last round.
     pub fn repeat<E>(

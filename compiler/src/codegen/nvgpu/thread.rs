@@ -450,7 +450,7 @@ pub(super) fn pack(text: &mut Text, lanes: &[String]) -> Vec<String> {
 }
 
 /// A vector of scalars, and its type.
-fn gather(text: &mut Text, words: &[String], element: &str) -> (String, String) {
+pub(super) fn gather(text: &mut Text, words: &[String], element: &str) -> (String, String) {
     let ty = format!("vector<{}x{element}>", words.len());
     let mut vector = text.value(format_args!("llvm.mlir.poison : {ty}"));
     for (lane, word) in words.iter().enumerate() {
