@@ -1,6 +1,7 @@
 //! Checks between keys. Each needs only the keys that it reads, so an error elsewhere hides no other.
 
 use crate::codes;
+use crate::component::Argument;
 use crate::diagnostic::Diagnostic;
 use crate::nearest::quoted_list;
 use crate::resolved::Resolved;
@@ -23,7 +24,12 @@ pub fn check(
             context.decoder_heads(),
             context.kv_heads(),
             context.rotary(),
+            context.run_blocks(),
             context.features(),
+            context.kept_class_token(),
+            context.registers(),
+            context.attention_prefix(),
+            context.sin_cos(),
             context.image_tokens(),
             context.micro_batch(),
             context.micro_batch_images(),
@@ -160,10 +166,97 @@ impl Context<'_> {
         ))
     }
 
+    fn run_blocks(&self) -> Option<Diagnostic> {
+        let (run, depth) = (self.int("encoder.run_blocks")?, self.int("encoder.depth")?);
+        if run <= depth {
+            return None;
+        }
+        Some(self.error(
+            codes::OUT_OF_RANGE,
+            format!("{run} blocks run, but there are {depth}"),
+            &["encoder.run_blocks", "encoder.depth"],
+        ))
+    }
+
+    /// Connectors that walk a grid have no place for another token.
+    fn kept_class_token(&self) -> Option<Diagnostic> {
+        if self.resolved.text("encoder.features.class_token")? != "keep" {
+            return None;
+        }
+        if !self.flag("encoder.class_token")? {
+            return Some(self.error(
+                codes::WRONG_KIND,
+                "there is no class token to keep".to_string(),
+                &["encoder.features.class_token", "encoder.class_token"],
+            ));
+        }
+        let kind = self.resolved.text("connector.kind")?;
+        if kind == "attention-pool" || kind.ends_with(".toml") {
+            return None;
+        }
+        Some(
+            self.error(
+                codes::WRONG_KIND,
+                format!("connector `{kind}` reads a grid of patches, without a class token"),
+                &["encoder.features.class_token", "connector.kind"],
+            )
+            .help("drop the class token, or choose the attention pool".to_string()),
+        )
+    }
+
+    fn registers(&self) -> Option<Diagnostic> {
+        let registers = self.int("encoder.registers")?;
+        if registers == 0 || self.flag("encoder.class_token")? {
+            return None;
+        }
+        Some(self.error(
+            codes::WRONG_KIND,
+            format!("{registers} registers follow a class token, but there is none"),
+            &["encoder.registers", "encoder.class_token"],
+        ))
+    }
+
+    fn attention_prefix(&self) -> Option<Diagnostic> {
+        let prefix = self.int("encoder.attention_prefix")?;
+        let grid = self.int("encoder.resolution")? / self.int("encoder.patch")?;
+        let others = self.int("encoder.registers")? + i64::from(self.flag("encoder.class_token")?);
+        let tokens = grid.checked_mul(grid)?.checked_add(others)?;
+        if prefix < tokens {
+            return None;
+        }
+        Some(
+            self.error(
+                codes::OUT_OF_RANGE,
+                format!("a prefix of {prefix} leaves nothing of {tokens} tokens"),
+                &["encoder.attention_prefix", "encoder.resolution"],
+            )
+            .help("`attention = \"bidirectional\"` lets every token see all".to_string()),
+        )
+    }
+
+    fn sin_cos(&self) -> Option<Diagnostic> {
+        let width = self.int("encoder.width")?;
+        if self.resolved.text("encoder.position")? != "sin-cos" || width % 4 == 0 {
+            return None;
+        }
+        Some(self.error(
+            codes::QUARTERS,
+            format!("a width of {width} has no quarters"),
+            &["encoder.width", "encoder.position"],
+        ))
+    }
+
+    fn flag(&self, path: &str) -> Option<bool> {
+        match self.resolved.get(path)? {
+            Argument::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
     fn features(&self) -> Option<Diagnostic> {
         let (block, depth) = (
             self.int("encoder.features.block")?,
-            self.int("encoder.depth")?,
+            self.int("encoder.run_blocks")?,
         );
         if (-depth..depth).contains(&block) {
             return None;
@@ -172,7 +265,11 @@ impl Context<'_> {
             self.error(
                 codes::OUT_OF_RANGE,
                 format!("there is no block {block} among {depth}"),
-                &["encoder.features.block", "encoder.depth"],
+                &[
+                    "encoder.features.block",
+                    "encoder.run_blocks",
+                    "encoder.depth",
+                ],
             )
             .note(format!(
                 "blocks are counted from 0 to {}, or from -{depth} to -1",

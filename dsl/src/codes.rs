@@ -90,6 +90,8 @@ codes! {
         "`lr = \"mm1\"` needs the number of non-embedding decoder parameters, which is known only for the built-in decoder; write a number instead.";
     ODD_ROTARY = 27, "odd head width with rotary positions",
         "Rotary embedding turns the two halves of a head against each other, so a head has an even number of features.";
+    QUARTERS = 28, "width has no quarters",
+        "Positions by sines and cosines give a quarter of the features each to sines and cosines of the column and of the row.";
     UNKNOWN_COMPONENT = 30, "unknown component",
         "No embedded component and no project file has this name.";
     BAD_COMPONENT = 31, "malformed component",

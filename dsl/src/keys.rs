@@ -221,6 +221,9 @@ use KeyKind as K;
 
 const ACTIVATIONS: &[&str] = &["gelu", "gelu-tanh", "quick-gelu", "silu", "relu"];
 const NORMS: &[&str] = &["layer-norm", "rms-norm"];
+const DECODER_NORMS: &[&str] = &["layer-norm", "rms-norm", "zero-centered-rms-norm"];
+const RESIZES: &[&str] = &["bicubic", "bicubic-antialias"];
+const CAP: KeyKind = K::Float { min: 0.0, max: 1e6 };
 const WIDTH: KeyKind = K::Int {
     min: 1,
     max: 1 << 17,
@@ -248,17 +251,26 @@ pub const KEYS: &[Key] = &[
     row("encoder.patch", K::Int { min: 1, max: 1024 }, D::Required, "Side of a patch; divides the resolution.").unit("pixels"),
     row("encoder.width", WIDTH, D::Required, "Width of the residual stream.").unit("features"),
     row("encoder.depth", COUNT, D::Required, "Number of blocks."),
+    row("encoder.run_blocks", COUNT, D::Computed("depth", |keys| int(keys.int("encoder.depth")?)), "Blocks that run, the first ones; the others are no part of the model."),
     row("encoder.heads", COUNT, D::Required, "Attention heads; they divide the width."),
     row("encoder.mlp_width", WIDTH, D::Computed("4 x width", |keys| int(4 * keys.int("encoder.width")?)), "Hidden width of the MLP.").unit("features"),
     row("encoder.activation", K::Choice(ACTIVATIONS), D::Required, "Activation of the MLP; it belongs to the pre-trained weights, not to the architecture."),
     row("encoder.norm", K::Choice(NORMS), D::Text("layer-norm"), "Kind of norm."),
     row("encoder.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the encoder."),
+    row("encoder.bias", K::Bool, D::Bool(true), "Whether linear layers of the blocks have biases."),
+    row("encoder.layer_scale", K::Bool, D::Bool(false), "Whether what a block adds is scaled by a learned factor per feature."),
     row("encoder.patch_bias", K::Bool, D::Bool(false), "Whether the patch embedding has a bias."),
+    row("encoder.patch_norm", K::Bool, D::Bool(false), "Whether a norm follows the patch embedding."),
+    row("encoder.position", K::Choice(&["learned", "sin-cos"]), D::Text("learned"), "Position table: learned, or sines and cosines of column and row."),
+    row("encoder.position_resize", K::Choice(RESIZES), D::Text("bicubic"), "How a position table of another grid is interpolated when weights are loaded, corners not aligned; with `antialias` the kernel is stretched where the grid shrinks.").when("position", &["learned"]),
+    row("encoder.attention", K::Choice(&["bidirectional", "causal", "prefix"]), D::Text("bidirectional"), "What a token sees: all, those up to itself, or these and the first `attention_prefix`."),
+    row("encoder.attention_prefix", COUNT, D::Required, "First tokens of a picture that every token sees.").unit("tokens").when("attention", &["prefix"]),
     row("encoder.class_token", K::Bool, D::Bool(true), "Whether a learned token precedes the patches."),
+    row("encoder.registers", K::Int { min: 0, max: 1024 }, D::Int(0), "Learned tokens without a position between class token and patches; they are no features.").unit("tokens"),
     row("encoder.pre_norm", K::Bool, D::Bool(true), "Whether a norm precedes the first block."),
     row("encoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
-    row("encoder.features.block", K::Int { min: -4096, max: 4095 }, D::Int(-1), "Block whose output is used; -1 is the last. Later blocks do not run."),
-    row("encoder.features.class_token", K::Choice(&["drop"]), D::Text("drop"), "What becomes of the class token."),
+    row("encoder.features.block", K::Int { min: -4096, max: 4095 }, D::Int(-1), "Block whose output is used; -1 is the last of those that run. Later blocks do not run."),
+    row("encoder.features.class_token", K::Choice(&["drop", "keep"]), D::Text("drop"), "Whether the class token is the first of the features; only the attention pool takes it."),
     row("encoder.features.final_norm", K::Bool, D::Required, "Whether the encoder's final norm applies to the features."),
 
     row("image.fit", K::Choice(&["squash", "crop", "pad"]), D::Text("squash"), "How a picture becomes square: stretched, cut in the centre after resizing the short side, or padded with the mean."),
@@ -282,12 +294,23 @@ pub const KEYS: &[Key] = &[
         Some(Argument::Text(if keys.text("decoder.mlp")? == "swiglu" { "silu" } else { "gelu" }.to_string()))
     }), "Activation of the MLP."),
     row("decoder.bias", K::Bool, D::Bool(false), "Whether linear layers of the blocks have biases."),
-    row("decoder.norm", K::Choice(NORMS), D::Text("rms-norm"), "Kind of norm."),
+    row("decoder.qkv_bias", K::Bool, D::Computed("bias", |keys| keys.get("decoder.bias").cloned()), "Whether the layer that makes queries, keys and values has a bias."),
+    row("decoder.norm", K::Choice(DECODER_NORMS), D::Text("rms-norm"), "Kind of norm; `zero-centered-rms-norm` stores its weights less 1."),
+    row("decoder.post_norm", K::Bool, D::Bool(false), "Whether a norm follows attention and MLP, before they are added."),
+    row("decoder.qk_norm", K::Bool, D::Bool(false), "Whether an RMS norm over each head precedes the rotation of queries and keys."),
     row("decoder.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the decoder."),
+    row("decoder.attention_scale", K::Float { min: 1e-6, max: 1e3 }, D::Computed("1 / sqrt(head_width)", |keys| {
+        #[allow(clippy::cast_precision_loss, reason = "a head has at most 4096 features")]
+        let width = keys.int("decoder.head_width")? as f64;
+        Some(Argument::Float(1.0 / width.sqrt()))
+    }), "Factor on the products of queries and keys."),
+    row("decoder.attention_softcap", CAP, D::Float(0.0), "Bound c on attention scores, by c tanh(s / c); 0 for none."),
     row("decoder.position", K::Choice(&["rotary", "learned"]), D::Text("rotary"), "How positions enter."),
     row("decoder.rotary_base", K::Float { min: 1.0, max: 1e12 }, D::Float(10_000.0), "Base of the rotary angles.").when("position", &["rotary"]),
     row("decoder.vocabulary", K::Int { min: 2, max: 4_000_000 }, D::Required, "Rows of the embedding table.").unit("tokens"),
     row("decoder.max_sequence_length", K::Int { min: 2, max: 1 << 20 }, D::Required, "Longest sequence, image tokens included.").unit("tokens"),
+    row("decoder.embedding_scale", K::FloatOr { min: 1e-6, max: 1e6, name: "sqrt-width" }, D::Float(1.0), "Factor on the embeddings of text tokens; image tokens come as they are."),
+    row("decoder.logit_softcap", CAP, D::Float(0.0), "Bound c on the logits, by c tanh(x / c); 0 for none."),
     row("decoder.tied_head", K::Bool, D::Bool(false), "Whether the output head is the embedding table."),
     row("decoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
 
@@ -298,6 +321,7 @@ pub const KEYS: &[Key] = &[
         if keys.text("connector.kind")? == "mlp" { int(keys.int("decoder.width")?) } else { int(1024) }
     }), "Hidden width.").unit("features").when("kind", &["c-abstractor", "mlp"]),
     row("connector.depth", K::Int { min: 1, max: 64 }, D::Int(3), "Bottlenecks before and after the pooling.").when("kind", &["c-abstractor"]),
+    row("connector.position_resize", K::Choice(RESIZES), D::Text("bicubic"), "How the connector's position table of another grid is interpolated when weights are loaded.").when("kind", &["c-abstractor"]),
     row("connector.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the connector.").when("kind", &["attention-pool", "c-abstractor"]),
     row("connector.activation", K::Choice(ACTIVATIONS), D::Text("gelu"), "Activation between the layers.").when("kind", &["mlp"]),
 
@@ -353,7 +377,7 @@ pub const KEYS: &[Key] = &[
 
     row("init.encoder", K::Text, D::Absent, "Weights that the encoder starts from: `run:DIRECTORY` or a file."),
     row("init.connector", K::Text, D::Absent, "Weights that the connector starts from."),
-    row("init.decoder", K::Text, D::Absent, "Weights that the decoder starts from."),
+    row("init.decoder", K::Text, D::Absent, "Weights that the decoder and its output head start from."),
 ];
 
 #[allow(clippy::unnecessary_wraps, reason = "the shape of a computed default")]

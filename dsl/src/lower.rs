@@ -97,7 +97,10 @@ pub fn check_components(resolved: &Resolved, library: &Library, diagnostics: &mu
                 .keys()
                 .all(|parameter| match call.arguments.get(parameter) {
                     // A size whose key is missing or wrong reads as 0.
-                    Some(Argument::Int(0)) => matches!(parameter.as_str(), "prefix_tokens"),
+                    Some(Argument::Int(0)) => matches!(
+                        parameter.as_str(),
+                        "prefix_tokens" | "class_tokens" | "registers" | "attention_prefix"
+                    ),
                     Some(Argument::Text(text)) => !text.is_empty(),
                     other => other.is_some(),
                 });
@@ -281,14 +284,16 @@ impl Decoder {
         let is = |name: &str, value: &str| {
             self.call.arguments.get(name) == Some(&Argument::Text(value.to_string()))
         };
-        let bias = self.call.arguments.get("bias") == Some(&Argument::Bool(true));
-        let linear = |rows: u64, columns: u64| {
+        let flag = |name: &str| self.call.arguments.get(name) == Some(&Argument::Bool(true));
+        let with_bias = |rows: u64, columns: u64, bias: bool| {
             let weight = rows.checked_mul(columns)?;
             weight.checked_add(if bias { rows } else { 0 })
         };
+        let linear = |rows: u64, columns: u64| with_bias(rows, columns, flag("bias"));
         let queries = self.heads.checked_mul(self.head_width)?;
         let keys = self.kv_heads.checked_mul(self.head_width)?;
-        let qkv = linear(queries.checked_add(keys.checked_mul(2)?)?, self.width)?;
+        let rows = queries.checked_add(keys.checked_mul(2)?)?;
+        let qkv = with_bias(rows, self.width, flag("qkv_bias"))?;
         let out = linear(self.width, queries)?;
         let gates = if is("mlp", "swiglu") { 2 } else { 1 };
         let up = linear(self.mlp_width.checked_mul(gates)?, self.width)?;
@@ -296,7 +301,13 @@ impl Decoder {
         let norm = self
             .width
             .checked_mul(if is("norm", "layer-norm") { 2 } else { 1 })?;
-        let parts = [qkv, out, up, down, norm, norm];
+        let post = if is("post_norm", "identity") { 0 } else { norm };
+        let heads = if is("qk_norm", "identity") {
+            0
+        } else {
+            2 * self.head_width
+        };
+        let parts = [qkv, out, up, down, norm, norm, post, post, heads];
         let block = parts.into_iter().try_fold(0u64, u64::checked_add)?;
         block.checked_mul(self.depth)?.checked_add(norm)
     }
@@ -315,6 +326,11 @@ impl Reader<'_> {
             .int(path)
             .and_then(|value| u64::try_from(value).ok())
             .unwrap_or_default()
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "sizes stay below 2^42")]
+    fn size(&self, path: &str) -> f64 {
+        self.count(path) as f64
     }
 
     fn float(&self, path: &str) -> f64 {
@@ -397,12 +413,15 @@ impl Reader<'_> {
         let (width, depth) = (self.count("encoder.width"), self.count("encoder.depth"));
         let grid = resolution / patch.max(1);
         let block = self.resolved.int("encoder.features.block").unwrap_or(-1);
+        let run = self.count("encoder.run_blocks");
         let run_blocks = if block < 0 {
-            int(depth).saturating_add(1 + block)
+            int(run).saturating_add(1 + block)
         } else {
             block + 1
         };
         let class_token = self.bool("encoder.class_token");
+        let registers = self.count("encoder.registers");
+        let keeps = self.text("encoder.features.class_token") == "keep";
         let norm = self.text("encoder.norm");
         let norm_or_identity = |present: bool| {
             Argument::Text(if present {
@@ -432,9 +451,68 @@ impl Reader<'_> {
                 "encoder.class_token",
             ),
             (
-                "prefix_tokens",
+                "class_tokens",
                 Argument::Int(i64::from(class_token)),
                 "encoder.class_token",
+            ),
+            (
+                "prefix_tokens",
+                known(registers.saturating_add(u64::from(class_token))),
+                "encoder.class_token",
+            ),
+            (
+                "register_tokens",
+                text(if registers > 0 {
+                    "register-tokens"
+                } else {
+                    "identity"
+                }),
+                "encoder.registers",
+            ),
+            (
+                "kept_token",
+                text(if keeps {
+                    "with-class-token"
+                } else {
+                    "identity"
+                }),
+                "encoder.features.class_token",
+            ),
+            (
+                "patch_norm",
+                norm_or_identity(self.bool("encoder.patch_norm")),
+                "encoder.patch_norm",
+            ),
+            (
+                "layer_scale",
+                text(if self.bool("encoder.layer_scale") {
+                    "layer-scale"
+                } else {
+                    "identity"
+                }),
+                "encoder.layer_scale",
+            ),
+            (
+                "position",
+                text(match self.text("encoder.position").as_str() {
+                    "sin-cos" => "sin-cos-2d",
+                    _ => "parameter",
+                }),
+                "encoder.position",
+            ),
+            (
+                "mask",
+                text(match self.text("encoder.attention").as_str() {
+                    "causal" => "causal",
+                    "prefix" => "prefix",
+                    _ => "none",
+                }),
+                "encoder.attention",
+            ),
+            (
+                "attention_prefix",
+                known(self.count("encoder.attention_prefix")),
+                "encoder.attention_prefix",
             ),
             (
                 "norm_pre",
@@ -456,6 +534,8 @@ impl Reader<'_> {
             depth,
             heads: self.count("encoder.heads"),
             mlp_width: self.count("encoder.mlp_width"),
+            position_resize: self.optional("encoder.position_resize"),
+            class_token,
             weights: self.optional("encoder.weights"),
         };
         let image = ImagePreprocessing {
@@ -469,6 +549,11 @@ impl Reader<'_> {
         let same_width = self.resolved.int("connector.hidden") == Some(int(width));
         let pool: Pool = vec![
             ("grid", known(grid), "encoder.resolution"),
+            (
+                "feature_tokens",
+                known((grid.saturating_mul(grid)).saturating_add(u64::from(keeps))),
+                "encoder.resolution",
+            ),
             ("in_width", known(width), "encoder.width"),
             (
                 "out_width",
@@ -492,6 +577,7 @@ impl Reader<'_> {
         ];
         let connector = Connector {
             image_tokens,
+            position_resize: self.optional("connector.position_resize"),
             call: self.call(library, &kind, "connector", pool),
         };
         Vision {
@@ -509,7 +595,21 @@ impl Reader<'_> {
             .resolved
             .float("decoder.rotary_base")
             .unwrap_or(10_000.0);
+        let norm = |present: &str, norm: &str| {
+            let present = self.bool(present);
+            text(if present { norm } else { "identity" })
+        };
         let pool: Pool = vec![
+            (
+                "qk_norm",
+                norm("decoder.qk_norm", "rms-norm"),
+                "decoder.qk_norm",
+            ),
+            (
+                "post_norm",
+                norm("decoder.post_norm", &self.text("decoder.norm")),
+                "decoder.post_norm",
+            ),
             (
                 "rotation",
                 text(if rotary { "rotary" } else { "identity" }),
@@ -540,6 +640,11 @@ impl Reader<'_> {
             vocabulary: self.count("decoder.vocabulary"),
             max_sequence_length: self.count("decoder.max_sequence_length"),
             tied_head: self.bool("decoder.tied_head"),
+            embedding_scale: match self.text("decoder.embedding_scale").as_str() {
+                "sqrt-width" => self.size("decoder.width").sqrt(),
+                _ => self.float("decoder.embedding_scale"),
+            },
+            logit_softcap: self.float("decoder.logit_softcap"),
             position,
             rotary_base,
             call: self.call(library, &arch, "decoder", pool),

@@ -104,6 +104,10 @@ pub struct Encoder {
     /// arguments grid, patch, width, depth, heads, mlp_width, activation, norm_epsilon, class_token,
     /// pre_norm, final_norm, run_blocks … as `models/components/vit.toml` declares them.
     pub call: ComponentCall,
+    /// `position_resize`: how a learned position table of another grid is read; absent without one.
+    pub position_resize: Option<String>,
+    /// `class_token`: whether a learned token precedes the patches.
+    pub class_token: bool,
     /// Parameter-name patterns of `freeze` that apply to the encoder are in `Train::freeze`.
     pub weights: Option<String>,
 }
@@ -133,6 +137,8 @@ pub struct ImagePreprocessing {
 pub struct Connector {
     /// `image_tokens`: tokens per image handed to the decoder.
     pub image_tokens: u64,
+    /// `position_resize`: as the encoder's, for a connector that has a table.
+    pub position_resize: Option<String>,
     /// Component and arguments (`grid`, `in_width`, `out_width`, `image_tokens`, …).
     pub call: ComponentCall,
 }
@@ -158,6 +164,10 @@ pub struct Decoder {
     pub max_sequence_length: u64,
     /// `tied_head`: the output head is the embedding table.
     pub tied_head: bool,
+    /// `embedding_scale`: factor on the embeddings of text tokens.
+    pub embedding_scale: f64,
+    /// `logit_softcap`: bound on the logits; 0 for none.
+    pub logit_softcap: f64,
     /// `position`: `rotary` or `learned`.
     pub position: String,
     /// `rotary_base`: θ of the rotary angles.

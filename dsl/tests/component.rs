@@ -30,8 +30,13 @@ fn decoder_arguments() -> IndexMap<String, Argument> {
         ("mlp", text("swiglu")),
         ("activation", text("silu")),
         ("bias", Argument::Bool(false)),
+        ("qkv_bias", Argument::Bool(false)),
         ("norm", text("rms-norm")),
         ("norm_epsilon", Argument::Float(1e-5)),
+        ("post_norm", text("identity")),
+        ("qk_norm", text("identity")),
+        ("attention_scale", Argument::Float(0.25)),
+        ("attention_softcap", Argument::Float(0.0)),
         ("rotation", text("rotary")),
         ("rotary_base", Argument::Float(10000.0)),
         ("position_table", text("identity")),
@@ -149,20 +154,24 @@ fn identity_disappears() {
 fn connectors_expand_at_any_square() {
     let library = Library::embedded();
     let common = [
-        ("grid", int(8)),
         ("in_width", int(128)),
         ("out_width", int(96)),
         ("image_tokens", int(9)),
     ];
     let extra: [(&str, Vec<(&str, Argument)>); 4] = [
-        ("avg-pool", vec![]),
+        ("avg-pool", vec![("grid", int(8))]),
         (
             "attention-pool",
-            vec![("heads", int(2)), ("norm_epsilon", Argument::Float(1e-5))],
+            vec![
+                ("feature_tokens", int(65)),
+                ("heads", int(2)),
+                ("norm_epsilon", Argument::Float(1e-5)),
+            ],
         ),
         (
             "c-abstractor",
             vec![
+                ("grid", int(8)),
                 ("hidden", int(64)),
                 ("depth", int(3)),
                 ("shortcut", text("regnet-shortcut")),
@@ -171,7 +180,11 @@ fn connectors_expand_at_any_square() {
         ),
         (
             "mlp",
-            vec![("hidden", int(64)), ("activation", text("gelu"))],
+            vec![
+                ("grid", int(8)),
+                ("hidden", int(64)),
+                ("activation", text("gelu")),
+            ],
         ),
     ];
     for (name, extra) in extra {

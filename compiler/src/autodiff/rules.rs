@@ -144,6 +144,7 @@ pub(super) fn derive(
         }
         Op::Attention {
             scale,
+            softcap,
             causal,
             begin,
             end,
@@ -162,6 +163,7 @@ pub(super) fn derive(
                 name,
                 Op::AttentionGrad {
                     scale,
+                    softcap,
                     causal,
                     begin,
                     end,

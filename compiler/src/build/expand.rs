@@ -210,6 +210,7 @@ impl<'m> Expander<'m> {
             "linear" => self.linear(path, x()?, node.size("out_width")?, node.flag("bias")?),
             "layer-norm" => self.norm(path, NormKind::Layer, x()?, node.float("epsilon")?),
             "rms-norm" => self.norm(path, NormKind::Rms, x()?, node.float("epsilon")?),
+            "zero-centered-rms-norm" => self.centered_norm(path, x()?, node.float("epsilon")?),
             "add" => self.binary(path, Binary::Add, &inputs),
             "subtract" => self.binary(path, Binary::Sub, &inputs),
             "multiply" => self.binary(path, Binary::Mul, &inputs),
@@ -256,14 +257,15 @@ impl<'m> Expander<'m> {
             }
             "mean" => self.mean(path, x()?, node.size("axis")? as usize),
             "patchify" => self.patchify(path, x()?, node.size("patch")?),
-            "attention" => self.attention(
-                path,
-                &inputs,
-                node.text("mask")? == "causal",
-                node.float("scale")?,
-            ),
+            "attention" => self.attention(path, &inputs, node),
             "rotary" => self.rotary(path, &inputs, node.float("base")?),
             "gather-rows" => self.add(path, Op::GatherRows, &inputs),
+            "sin-cos-2d" => self.sin_cos(
+                path,
+                &node.numbers("grid")?,
+                [node.size("width")?, node.size("prefix")?],
+                node.float("base")?,
+            ),
             "adaptive-average-pool-2d" => self.pool(
                 path,
                 x()?,
@@ -512,15 +514,31 @@ impl<'m> Expander<'m> {
         )
     }
 
-    fn attention(&mut self, path: &str, inputs: &[Value], causal: bool, scale: f64) -> Built {
+    fn attention(&mut self, path: &str, inputs: &[Value], node: &FlatNode) -> Built {
         let [q, mut k, mut v] = inputs[..3] else {
             return Err("q, k and v are needed".to_owned());
         };
         let width = self.fixed(q, 3)?;
-        let scale = if scale == 0.0 {
-            1.0 / (width as f64).sqrt()
-        } else {
-            scale
+        let scale = match node.float("scale")? {
+            0.0 => 1.0 / (width as f64).sqrt(),
+            scale => scale,
+        };
+        let softcap = match node.attributes.contains_key("softcap") {
+            true => node.float("softcap")?,
+            false => 0.0,
+        };
+        let causal = match node.text("mask")? {
+            "prefix" => {
+                let op = |causal| Op::Attention {
+                    scale,
+                    softcap,
+                    causal,
+                    begin: false,
+                    end: false,
+                };
+                return self.prefix_attention(path, [q, k, v], node.size("prefix")?, op);
+            }
+            mask => mask == "causal",
         };
         let Keys::Cache { length, rows, end } = self.keys else {
             let begin = inputs.len() > 3;
@@ -528,6 +546,7 @@ impl<'m> Expander<'m> {
                 path,
                 Op::Attention {
                     scale,
+                    softcap,
                     causal,
                     begin,
                     end: false,
@@ -540,6 +559,7 @@ impl<'m> Expander<'m> {
                 path,
                 Op::Attention {
                     scale,
+                    softcap,
                     causal,
                     begin: false,
                     end: false,
@@ -578,12 +598,85 @@ impl<'m> Expander<'m> {
             path,
             Op::Attention {
                 scale,
+                softcap,
                 causal: false,
                 begin: false,
                 end: true,
             },
             &[q, k, v, end],
         )
+    }
+
+    /// The first `prefix` tokens see one another, every other one sees what stands before it. Key
+    /// ranges state no such mask for tokens of the prefix, so these are attention of their own, which
+    /// replaces the first rows of the causal one.
+    fn prefix_attention(
+        &mut self,
+        path: &str,
+        operands: [Value; 3],
+        prefix: u64,
+        op: impl Fn(bool) -> Op,
+    ) -> Built {
+        if !matches!(self.keys, Keys::Own) {
+            return Err("a prefix that sees itself has no cache".to_owned());
+        }
+        let tokens = self.fixed(operands[0], 1)?;
+        if !(1..tokens).contains(&prefix) {
+            return Err(format!("a prefix of {prefix} among {tokens} tokens"));
+        }
+        let mut first = Vec::new();
+        for (value, part) in operands.into_iter().zip(["q", "k", "v"]) {
+            first.push(self.slice(&format!("{path}.prefix.{part}"), value, 1, 0, prefix)?);
+        }
+        let first = self.add(&format!("{path}.prefix"), op(false), &first)?;
+        let all = self.add(&format!("{path}.causal"), op(true), &operands)?;
+        let rest = self.slice(&format!("{path}.rest"), all, 1, prefix, tokens - prefix)?;
+        self.add(path, Op::Concat { axis: 1 }, &[first, rest])
+    }
+
+    /// RMS norm whose stored weight is what is added to 1.
+    fn centered_norm(&mut self, path: &str, x: Value, epsilon: f64) -> Built {
+        let width = self.fixed(x, self.graph.ty(x).rank().saturating_sub(1))?;
+        let stored = self.parameter(
+            &format!("{path}.weight"),
+            vec![Dim::Fixed(width)],
+            Init::Zeros,
+        );
+        let one = self.splat(&format!("{path}.one"), 1.0);
+        let weight = self.binary(&format!("{path}.scale"), Binary::Add, &[stored, one])?;
+        let kind = NormKind::Rms;
+        self.add(path, Op::Norm { kind, epsilon }, &[x, weight])
+    }
+
+    /// Rows of a grid's points, after `prefix` rows of zeros. The first half of a row holds sines,
+    /// then cosines, of column·base^(−k/(width/4)), the second half the same of the row.
+    fn sin_cos(&mut self, path: &str, grid: &[u64], of: [u64; 2], base: f64) -> Built {
+        let ([rows, columns], [width, prefix]) = (grid, of) else {
+            return Err("a grid has two sizes".to_owned());
+        };
+        if !width.is_multiple_of(4) {
+            return Err(format!(
+                "{width} features are no sines and cosines of two directions"
+            ));
+        }
+        let quarter = width / 4;
+        let mut table = vec![0.0; (prefix * width) as usize];
+        for row in 0..*rows {
+            for column in 0..*columns {
+                for place in [column, row] {
+                    let angles = (0..quarter)
+                        .map(|k| place as f64 * base.powf(-(k as f64) / quarter as f64));
+                    table.extend(angles.clone().map(f64::sin));
+                    table.extend(angles.map(f64::cos));
+                }
+            }
+        }
+        let dims = [Dim::Fixed(prefix + rows * columns), Dim::Fixed(width)];
+        let ty = Type::new(DType::F32, dims);
+        Ok(self
+            .graph
+            .add_typed(path, Op::Constant(table), vec![ty], &[])
+            .into())
     }
 
     /// Angles position·base^(−2i/D): cosines in the first half of a row, sines in the second.

@@ -320,6 +320,15 @@ fn hidden_states(
     let mut x = expander
         .graph
         .add("decoder.embedding", Op::GatherRows, &[table, tokens]);
+    // Image tokens come as they are.
+    if decoder.embedding_scale != 1.0 {
+        let factor = expander.splat("decoder.embedding.factor", decoder.embedding_scale);
+        x = expander.graph.add(
+            "decoder.embedding.scaled",
+            Op::Binary(Binary::Mul),
+            &[x, factor],
+        );
+    }
     if let Some(images) = images {
         let rows = expander.input(&format!("{prefix}image_rows"), DType::I32, shape.clone());
         let picked = expander
@@ -390,6 +399,7 @@ fn loss_graph(model: &Model, settings: &Settings<'_>, gradient: bool) -> Outcome
     let op = Op::LinearCrossEntropy {
         chunk: LOSS_CHUNK,
         gradient,
+        softcap: model.decoder.logit_softcap,
     };
     let loss = graph.add("loss", op, &[x, weight, targets, weights, z_weight]);
     let seeds = if gradient {
@@ -572,23 +582,29 @@ fn encode_graph(model: &Model, settings: &Settings<'_>) -> Outcome<Graph> {
 fn decode_graph(
     model: &Model,
     settings: &Settings<'_>,
-    name: &str,
+    program: &str,
     sequences: u64,
     length: u64,
 ) -> Outcome<Graph> {
     let mut expander = Expander::new(settings, sequences, length);
     let shape = vec![Dim::Fixed(sequences), Dim::Fixed(length)];
-    let rows = expander.input(&format!("{name}.cache_rows"), DType::I32, shape.clone());
-    let end = expander.input(&format!("{name}.key_end"), DType::I32, shape);
+    let rows = expander.input(&format!("{program}.cache_rows"), DType::I32, shape.clone());
+    let end = expander.input(&format!("{program}.key_end"), DType::I32, shape);
     expander.keys = Keys::Cache {
         length: model.decoder.max_sequence_length,
         rows,
         end,
     };
     let images = image_features(model, &mut expander.graph);
-    let hidden = hidden_states(model, &mut expander, &format!("{name}."), images, Some(end))?;
+    let hidden = hidden_states(
+        model,
+        &mut expander,
+        &format!("{program}."),
+        images,
+        Some(end),
+    )?;
     let last = expander.input(
-        &format!("{name}.last_rows"),
+        &format!("{program}.last_rows"),
         DType::I32,
         vec![Dim::Fixed(sequences)],
     );
@@ -596,15 +612,29 @@ fn decode_graph(
     let chosen = expander
         .graph
         .add("head.rows", Op::GatherRows, &[hidden, last]);
-    let logits = expander.graph.add(
-        "head.logits",
+    let cap = model.decoder.logit_softcap;
+    let name = if cap == 0.0 {
+        "head.logits"
+    } else {
+        "head.products"
+    };
+    let mut logits = expander.graph.add(
+        name,
         Op::MatMul {
             transpose_a: false,
             transpose_b: true,
         },
         &[chosen, weight],
     );
-    expander.graph.output(format!("{name}.logits"), logits);
+    if cap != 0.0 {
+        let share = expander.splat("head.cap.share", 1.0 / cap);
+        let factor = expander.splat("head.cap", cap);
+        let graph = &mut expander.graph;
+        let shares = graph.add("head.shares", Op::Binary(Binary::Mul), &[logits, share]);
+        let bounded = graph.add("head.bounded", Op::Unary(Unary::Tanh), &[shares]);
+        logits = graph.add("head.logits", Op::Binary(Binary::Mul), &[bounded, factor]);
+    }
+    expander.graph.output(format!("{program}.logits"), logits);
     Ok(expander.graph)
 }
 

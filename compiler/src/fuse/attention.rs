@@ -165,10 +165,17 @@ impl Emitter<'_> {
         }))
     }
 
-    pub fn emit_attention(&mut self, group: usize, scale: f64, causal: bool) -> Result<(), String> {
+    pub fn emit_attention(&mut self, group: usize) -> Result<(), String> {
         let graph = self.groups.graph;
         let (anchor, operands) = self.anchor(group);
-        let crate::graph::Op::Attention { begin, .. } = *graph.op(anchor) else {
+        let crate::graph::Op::Attention {
+            scale,
+            softcap,
+            causal,
+            begin,
+            ..
+        } = *graph.op(anchor)
+        else {
             return Err("not attention".to_owned());
         };
         let shape = Shape::new(graph, operands[0], operands[1])?;
@@ -194,6 +201,7 @@ impl Emitter<'_> {
         let tile = build.tile(scores);
         let factor = build.number(scale);
         let score = build.binary(Binary::Mul, tile, factor);
+        let (score, _) = build.capped(score, softcap);
         let folded = build.kernel.stage(
             &[axes.b, axes.g, axes.r, axes.i, axes.j, e],
             &[axes.j],
@@ -303,15 +311,17 @@ impl Emitter<'_> {
         Ok(key)
     }
 
-    pub fn emit_attention_grad(
-        &mut self,
-        group: usize,
-        scale: f64,
-        causal: bool,
-    ) -> Result<(), String> {
+    pub fn emit_attention_grad(&mut self, group: usize) -> Result<(), String> {
         let graph = self.groups.graph;
         let (anchor, operands) = self.anchor(group);
-        let crate::graph::Op::AttentionGrad { begin, .. } = *graph.op(anchor) else {
+        let crate::graph::Op::AttentionGrad {
+            scale,
+            softcap,
+            causal,
+            begin,
+            ..
+        } = *graph.op(anchor)
+        else {
             return Err("not a derivative of attention".to_owned());
         };
         let [dout, q, k, v, out, statistic, ranges @ ..] = &operands[..] else {
@@ -348,7 +358,7 @@ impl Emitter<'_> {
             let dout_along = self.query_side(&mut build, &shape, &axes, *dout, e)?;
             let v_along = self.key_side(&mut build, &axes, *v, e)?;
             let dweights = contract(&mut build, dout_along, v_along, e);
-            // p = exp(s·scale − lse), ds = p·(dp − δ)·scale.
+            // p = exp(s·scale − lse), ds = p·(dp − δ)·scale, times the slope of a cap.
             let total = self.load(&mut build, *statistic, &rows, &|view| {
                 shape.split_rows(view)
             })?;
@@ -366,11 +376,16 @@ impl Emitter<'_> {
             });
             let factor = build.number(scale);
             let scaled = build.binary(Binary::Mul, scores, factor);
-            let shifted = build.binary(Binary::Sub, scaled, total);
+            let (score, slope) = build.capped(scaled, softcap);
+            let shifted = build.binary(Binary::Sub, score, total);
             let weight = build.unary(Unary::Exp, shifted);
             let gap = build.binary(Binary::Sub, dweights, delta);
             let product = build.binary(Binary::Mul, weight, gap);
             let dscore = build.binary(Binary::Mul, product, factor);
+            let dscore = match slope {
+                Some(slope) => build.binary(Binary::Mul, dscore, slope),
+                None => dscore,
+            };
             let round = |build: &mut Build, x| {
                 if dtype == DType::Bf16 {
                     build.kernel.expr(Expr::Round(x))

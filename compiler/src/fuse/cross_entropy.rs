@@ -8,7 +8,7 @@ use mm1_package::{DType, Extent};
 use super::build::Build;
 use super::rows::Exprs;
 use super::{BufferKey, Emitter, Home};
-use crate::graph::{Binary, Dim, ExtentId, NodeId, Unary, Value};
+use crate::graph::{Binary, Dim, ExtentId, NodeId, Op, Unary, Value};
 use crate::kernel::{Address, AxisId, Coordinate, Expr, ExprId, Monoid, StageKind, Store};
 
 /// Chunks begin at multiples of this many rows, and so at multiples of 64 bytes, as the arguments of
@@ -24,6 +24,8 @@ struct Rows {
     rows: Dim,
     width: u64,
     losses: [Option<BufferKey>; 2],
+    /// Bound on the size of a logit; 0 for none.
+    softcap: f64,
 }
 
 /// A matrix in memory for a contraction of one chunk.
@@ -222,6 +224,8 @@ impl Emitter<'_> {
             (Coordinate::Axis(r), width),
             (Coordinate::Row(target), 1),
         ]));
+        let (logit, capped) = build.capped(logit, rows.softcap);
+        let (chosen, _) = build.capped(chosen, rows.softcap);
         let stage = build.kernel.stage(
             &[r, v],
             &[v],
@@ -264,7 +268,7 @@ impl Emitter<'_> {
         }
         build.kernel.stage(&[r], &[], StageKind::Map { stores });
         if let Some((key, dtype)) = rows.dlogits {
-            // w·(p·(1 + 2·z·lse) − [v = target]).
+            // w·(p·(1 + 2·z·lse) − [v = target]), times the slope of a cap.
             let two = build.number(2.0);
             let one = build.number(1.0);
             let zero = build.number(0.0);
@@ -282,6 +286,10 @@ impl Emitter<'_> {
                 otherwise: zero,
             });
             let slope = build.binary(Binary::Sub, share, hit);
+            let slope = match capped {
+                Some(capped) => build.binary(Binary::Mul, slope, capped),
+                None => slope,
+            };
             let value = build.binary(Binary::Mul, weight, slope);
             let buffer = build.buffer(key, dtype, true);
             let address = Address {
@@ -305,14 +313,17 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    pub fn emit_linear_cross_entropy(
-        &mut self,
-        group: usize,
-        chunk: u64,
-        gradient: bool,
-    ) -> Result<(), String> {
+    pub fn emit_linear_cross_entropy(&mut self, group: usize) -> Result<(), String> {
         let graph = self.groups.graph;
         let (anchor, operands) = self.anchor(group);
+        let Op::LinearCrossEntropy {
+            chunk,
+            gradient,
+            softcap,
+        } = *graph.op(anchor)
+        else {
+            return Err("not a loss".to_owned());
+        };
         let [x, weight, targets, weights, z_weight] = operands[..] else {
             return Err("five operands".to_owned());
         };
@@ -388,6 +399,7 @@ impl Emitter<'_> {
                 rows: part,
                 width: v,
                 losses,
+                softcap,
             };
             self.row_losses(
                 group,
@@ -510,6 +522,7 @@ impl Emitter<'_> {
             rows: graph.ty(logits).dims[0],
             width,
             losses: [place(0), place(1)],
+            softcap: 0.0,
         };
         self.row_losses(group, "", &rows, targets, weights, z_weight)
     }

@@ -194,19 +194,15 @@ impl Emitter<'_> {
             Op::NormInputGrad { kind } => self.emit_norm_input_grad(group, kind),
             Op::NormWeightGrad { kind } => self.emit_norm_weight_grad(group, kind),
             Op::Rotary { inverse } => self.emit_rotary(group, inverse),
-            Op::Attention { scale, causal, .. } => self.emit_attention(group, scale, causal),
-            Op::AttentionGrad { scale, causal, .. } => {
-                self.emit_attention_grad(group, scale, causal)
-            }
+            Op::Attention { .. } => self.emit_attention(group),
+            Op::AttentionGrad { .. } => self.emit_attention_grad(group),
             Op::DepthwiseConv2d { grid, kernel, flip } => {
                 self.emit_depthwise(group, grid, kernel, flip)
             }
             Op::DepthwiseConv2dWeightGrad { grid, kernel } => {
                 self.emit_depthwise_weight_grad(group, grid, kernel)
             }
-            Op::LinearCrossEntropy { chunk, gradient } => {
-                self.emit_linear_cross_entropy(group, chunk, gradient)
-            }
+            Op::LinearCrossEntropy { .. } => self.emit_linear_cross_entropy(group),
             Op::CrossEntropy => self.emit_cross_entropy(group),
             Op::AdamW {
                 beta1,

@@ -18,6 +18,8 @@ pub(super) trait Exprs {
     fn binary(&mut self, function: Binary, a: ExprId, b: ExprId) -> ExprId;
     /// A result of a stage.
     fn tile(&mut self, stage: StageId) -> ExprId;
+    /// cap·tanh(x/cap) and its slope; x itself, which has none, where the cap is 0.
+    fn capped(&mut self, x: ExprId, cap: f64) -> (ExprId, Option<ExprId>);
 }
 
 impl Exprs for Build {
@@ -35,6 +37,18 @@ impl Exprs for Build {
 
     fn tile(&mut self, stage: StageId) -> ExprId {
         self.kernel.expr(Expr::Tile { stage, result: 0 })
+    }
+
+    fn capped(&mut self, x: ExprId, cap: f64) -> (ExprId, Option<ExprId>) {
+        if cap == 0.0 {
+            return (x, None);
+        }
+        let [factor, share, one] = [cap, 1.0 / cap, 1.0].map(|value| self.number(value));
+        let share = self.binary(Binary::Mul, x, share);
+        let bounded = self.unary(Unary::Tanh, share);
+        let value = self.binary(Binary::Mul, bounded, factor);
+        let square = self.unary(Unary::Square, bounded);
+        (value, Some(self.binary(Binary::Sub, one, square)))
     }
 }
 

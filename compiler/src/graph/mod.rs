@@ -33,7 +33,7 @@ pub mod verify;
 
 pub use infer::infer;
 pub use mm1_package::{DType, Extent, Init};
-pub use op::{Binary, InputRole, NormKind, Op, Parameter, ReduceKind, Unary};
+pub use op::{Binary, InputRole, NormKind, Op, Parameter, ReduceKind, Unary, capped};
 
 use std::collections::HashSet;
 use std::fmt;

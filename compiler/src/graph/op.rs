@@ -111,10 +111,12 @@ pub enum Op {
     /// then, if flagged, i32 first visible key `[B, Tq]` and one past the last `[B, Tq]`
     /// → out `[B, Tq, H, D]`, log-sum-exp f32 `[B, H, Tq]`.
     /// Query t sees keys in [begin, min(end, causal ? t + 1 : Tk)); an empty range gives zeros and
-    /// a log-sum-exp of −∞.
+    /// a log-sum-exp of −∞. A score is scale·q·k, through [`capped`] where there is a cap.
     Attention {
         /// Factor on q·k.
         scale: f64,
+        /// Bound on the size of a score; 0 for none.
+        softcap: f64,
         /// Query t sees no key after t.
         causal: bool,
         /// A begin operand follows v.
@@ -126,6 +128,8 @@ pub enum Op {
     AttentionGrad {
         /// As forward.
         scale: f64,
+        /// As forward.
+        softcap: f64,
         /// As forward.
         causal: bool,
         /// As forward.
@@ -156,12 +160,15 @@ pub enum Op {
     CrossEntropy,
     /// x `[R, d]`, weight `[V, d]`, i32 targets `[R]`, weights `[R]`, z weight scalar
     /// → Σ loss, Σ z (f32 scalars), dx `[R, d]`, dweight `[V, d]` f32: logits x·wᵀ through
-    /// [`Op::CrossEntropy`], made in chunks of `chunk` rows, gradients in the forward pass.
+    /// [`Op::CrossEntropy`], made in chunks of `chunk` rows, gradients in the forward pass. Where
+    /// there is a cap the logits go through [`capped`].
     LinearCrossEntropy {
         /// Rows whose logits exist at one time.
         chunk: u64,
         /// Whether dx and dweight are wanted.
         gradient: bool,
+        /// Bound on the size of a logit; 0 for none.
+        softcap: f64,
     },
     /// w, g, m, v (f32, one shape) and scalars lr, gradient scale, decay, bias corrections 1−β₁ᵗ, 1−β₂ᵗ → w, m, v.
     /// With ĝ = scale·g: m ← β₁m + (1−β₁)ĝ; v ← β₂v + (1−β₂)ĝ²;
@@ -174,6 +181,15 @@ pub enum Op {
         /// ε.
         epsilon: f64,
     },
+}
+
+/// cap·tanh(x/cap) and its derivative; x itself where the cap is 0.
+pub fn capped(x: f64, cap: f64) -> (f64, f64) {
+    if cap == 0.0 {
+        return (x, 1.0);
+    }
+    let share = (x / cap).tanh();
+    (cap * share, 1.0 - share * share)
 }
 
 /// What an [`Op::Input`] is for.

@@ -285,6 +285,13 @@ fn attributes(op: &Op) -> Check {
         Op::Attention { scale, .. } | Op::AttentionGrad { scale, .. } if !scale.is_finite() => {
             Err(format!("scale = {scale}"))
         }
+        Op::Attention { softcap, .. }
+        | Op::AttentionGrad { softcap, .. }
+        | Op::LinearCrossEntropy { softcap, .. }
+            if !(softcap.is_finite() && *softcap >= 0.0) =>
+        {
+            Err(format!("softcap = {softcap}"))
+        }
         Op::DepthwiseConv2d { kernel, grid, .. }
         | Op::DepthwiseConv2dWeightGrad { kernel, grid }
             if kernel.is_multiple_of(2) || grid[0].checked_mul(grid[1]).is_none() =>
@@ -363,12 +370,14 @@ fn fits(graph: &Graph, op: &Op, types: &[&Type]) -> Check {
                 begin,
                 end,
                 scale,
+                softcap,
                 causal,
             },
             [dout, q, k, v, out, lse, ranges @ ..],
         ) => {
             let forward = Op::Attention {
                 scale: *scale,
+                softcap: *softcap,
                 causal: *causal,
                 begin: *begin,
                 end: *end,

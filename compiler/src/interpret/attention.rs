@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::contract::dot;
 use super::{Tensor, same};
+use crate::graph::capped;
 
 /// Sizes of an attention and the keys that each query sees.
 pub(super) struct Keys {
@@ -91,7 +92,12 @@ impl Keys {
     }
 }
 
-pub(super) fn forward(scale: f64, keys: &Keys, q: &Tensor, k: &Tensor, v: &Tensor) -> Vec<Tensor> {
+pub(super) fn forward(
+    scale: f64,
+    softcap: f64,
+    keys: &Keys,
+    [q, k, v]: [&Tensor; 3],
+) -> Vec<Tensor> {
     let width = keys.width;
     let mut out = Tensor::zeros(&q.dims);
     let mut lse = Tensor::zeros(&[q.dims[0], q.dims[2], q.dims[1]]);
@@ -99,7 +105,10 @@ pub(super) fn forward(scale: f64, keys: &Keys, q: &Tensor, k: &Tensor, v: &Tenso
         let query = keys.query(b, t, h);
         let scores: Vec<f64> = visible
             .clone()
-            .map(|s| scale * dot(q.row(query, width), k.row(keys.key(b, s, h), width)))
+            .map(|s| {
+                let score = scale * dot(q.row(query, width), k.row(keys.key(b, s, h), width));
+                capped(score, softcap).0
+            })
             .collect();
         let total = log_sum_exp(&scores);
         lse.data[(b * keys.heads + h) * keys.queries + t] = total;
@@ -118,6 +127,7 @@ pub(super) fn forward(scale: f64, keys: &Keys, q: &Tensor, k: &Tensor, v: &Tenso
 /// dq, dk, dv from \[dout, q, k, v, out, log-sum-exp\].
 pub(super) fn backward(
     scale: f64,
+    softcap: f64,
     keys: &Keys,
     [dout, q, k, v, out, lse]: [&Tensor; 6],
 ) -> Result<Vec<Tensor>, String> {
@@ -137,8 +147,9 @@ pub(super) fn backward(
         for s in visible {
             let key = keys.key(b, s, h);
             let at = key * width..(key + 1) * width;
-            let p = (scale * dot(q_row, k.row(key, width)) - total).exp();
-            let dscore = scale * p * (dot(dout_row, v.row(key, width)) - centre);
+            let (score, slope) = capped(scale * dot(q_row, k.row(key, width)), softcap);
+            let p = (score - total).exp();
+            let dscore = scale * slope * p * (dot(dout_row, v.row(key, width)) - centre);
             axpy(p, dout_row, &mut dv.data[at.clone()]);
             axpy(dscore, q_row, &mut dk.data[at]);
             let dq_row = &mut dq.data[query * width..(query + 1) * width];

@@ -3,6 +3,7 @@
 use super::attention::log_sum_exp;
 use super::contract::matmul;
 use super::{Tensor, index, same, scalar};
+use crate::graph::capped;
 
 /// Loss `[R]`, z `[R]` and the derivative of Σ loss + zw·Σ z in the logits.
 pub(super) fn cross_entropy(
@@ -42,17 +43,24 @@ pub(super) fn cross_entropy(
 /// rounded, whatever the types of x and w.
 pub(super) fn linear_cross_entropy(
     gradient: bool,
-    x: &Tensor,
-    w: &Tensor,
-    targets: &Tensor,
-    weights: &Tensor,
-    z_weight: &Tensor,
+    softcap: f64,
+    [x, w]: [&Tensor; 2],
+    [targets, weights, z_weight]: [&Tensor; 3],
 ) -> Result<Vec<Tensor>, String> {
-    let logits = matmul(false, true, x, w)?;
-    let row = cross_entropy(&logits, targets, weights, z_weight)?;
-    let [loss, z, dlogits] = &row[..] else {
+    let mut logits = matmul(false, true, x, w)?;
+    let mut slopes = Vec::with_capacity(logits.data.len());
+    for logit in &mut logits.data {
+        let (value, slope) = capped(*logit, softcap);
+        *logit = value;
+        slopes.push(slope);
+    }
+    let mut row = cross_entropy(&logits, targets, weights, z_weight)?;
+    let [loss, z, dlogits] = &mut row[..] else {
         return Err("cross-entropy gives three results".to_owned());
     };
+    for (slope, capped) in dlogits.data.iter_mut().zip(slopes) {
+        *slope *= capped;
+    }
     let total = |x: &Tensor| Tensor::new([], vec![x.data.iter().sum()]);
     let mut results = vec![total(loss)?, total(z)?];
     if gradient {

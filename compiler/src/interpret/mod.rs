@@ -346,6 +346,7 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
         (
             Op::Attention {
                 scale,
+                softcap,
                 causal,
                 begin,
                 end,
@@ -353,11 +354,12 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
             [q, k, v, ranges @ ..],
         ) => {
             let keys = attention::Keys::new(*causal, *begin, *end, ranges, q, k, v)?;
-            Ok(attention::forward(*scale, &keys, q, k, v))
+            Ok(attention::forward(*scale, *softcap, &keys, [q, k, v]))
         }
         (
             Op::AttentionGrad {
                 scale,
+                softcap,
                 causal,
                 begin,
                 end,
@@ -365,7 +367,7 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
             [dout, q, k, v, out, lse, ranges @ ..],
         ) => {
             let keys = attention::Keys::new(*causal, *begin, *end, ranges, q, k, v)?;
-            attention::backward(*scale, &keys, [dout, q, k, v, out, lse])
+            attention::backward(*scale, *softcap, &keys, [dout, q, k, v, out, lse])
         }
         (Op::DepthwiseConv2d { grid, kernel, flip }, [x, w]) => {
             one(composite::depthwise_conv(*grid, *kernel, *flip, x, w)?)
@@ -376,9 +378,12 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
         (Op::CrossEntropy, [logits, targets, weights, z_weight]) => {
             loss::cross_entropy(logits, targets, weights, z_weight)
         }
-        (Op::LinearCrossEntropy { gradient, .. }, [x, w, targets, weights, z_weight]) => {
-            loss::linear_cross_entropy(*gradient, x, w, targets, weights, z_weight)
-        }
+        (
+            Op::LinearCrossEntropy {
+                gradient, softcap, ..
+            },
+            [x, w, targets, weights, z_weight],
+        ) => loss::linear_cross_entropy(*gradient, *softcap, [x, w], [targets, weights, z_weight]),
         (
             Op::AdamW {
                 beta1,

@@ -36,14 +36,18 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
     "decoder-block",
     "gelu-mlp",
     "layer-norm",
+    "layer-scale",
     "learned-position",
     "mlp",
+    "register-tokens",
     "regnet-block",
     "regnet-shortcut",
     "rms-norm",
     "swiglu",
     "vit",
     "vit-block",
+    "with-class-token",
+    "zero-centered-rms-norm",
 ];
 
 impl Library {

@@ -109,6 +109,11 @@ pub const OPS: &[OpRule] = &[
     ),
     op("layer-norm", (1, 1), &[needs("epsilon", A::Float)]),
     op("rms-norm", (1, 1), &[needs("epsilon", A::Float)]),
+    op(
+        "zero-centered-rms-norm",
+        (1, 1),
+        &[needs("epsilon", A::Float)],
+    ),
     op("add", (2, 2), &[]),
     op("subtract", (2, 2), &[]),
     op("multiply", (2, 2), &[]),
@@ -139,12 +144,24 @@ pub const OPS: &[OpRule] = &[
         "attention",
         (3, 4),
         &[
-            needs("mask", A::Name(&["none", "causal"])),
+            needs("mask", A::Name(&["none", "causal", "prefix"])),
             needs("scale", A::Float),
+            may("softcap", A::Float),
+            may("prefix", A::Count),
         ],
     ),
     op("rotary", (2, 2), &[needs("base", A::Float)]),
     op("gather-rows", (2, 2), &[]),
+    op(
+        "sin-cos-2d",
+        (0, 0),
+        &[
+            needs("grid", A::Grid),
+            needs("width", A::Positive),
+            needs("prefix", A::Count),
+            needs("base", A::Float),
+        ],
+    ),
     op(
         "adaptive-average-pool-2d",
         (1, 1),

@@ -116,8 +116,10 @@ impl Generator {
             }
         }
         let scale = *self.random.of(&[0.5, 0.25]);
+        let softcap = *self.random.of(&[0.0, 0.0, 1.5]);
         let op = Op::Attention {
             scale,
+            softcap,
             causal,
             begin,
             end,
@@ -219,6 +221,7 @@ impl Generator {
         let op = Op::LinearCrossEntropy {
             chunk: self.random.between(1, 4),
             gradient: true,
+            softcap: *self.random.of(&[0.0, 0.0, 2.5]),
         };
         let loss = self.add(op, &[x, w, targets, weights, z_weight]);
         for result in 0..4 {

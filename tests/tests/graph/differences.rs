@@ -387,7 +387,7 @@ fn rotary(inverse: bool, random: &mut Random) -> Case {
     case
 }
 
-/// The flags say causal, begin and end; some queries see nothing.
+/// The flags say causal, begin, end and a bound on the scores; some queries see nothing.
 fn attention(flags: usize, random: &mut Random) -> Case {
     let groups = random.between(1, 2);
     let [b, heads, d] = [
@@ -397,6 +397,7 @@ fn attention(flags: usize, random: &mut Random) -> Case {
     ];
     let (queries, keys) = (random.between(1, 4), random.between(1, 5));
     let (causal, begin, end) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
+    let cap = if flags & 8 != 0 { ", softcap=0.6" } else { "" };
     let (q, k) = (shape(&[b, queries, heads, d]), shape(&[b, keys, groups, d]));
     let lse = shape(&[b, heads, queries]);
     let mut text = format!("%q: {q} = input()\n%k: {k} = input()\n%v: {k} = input()\n");
@@ -416,7 +417,7 @@ fn attention(flags: usize, random: &mut Random) -> Case {
     }
     let _ = write!(
         text,
-        "%y: {q}, {lse} = attention({operands}) {{scale=0.7{words}}}\noutput y = %y\n"
+        "%y: {q}, {lse} = attention({operands}) {{scale=0.7{cap}{words}}}\noutput y = %y\n"
     );
     Case {
         text,
@@ -515,7 +516,7 @@ fn cases(random: &mut Random) -> Vec<(String, Case)> {
     for inverse in [false, true] {
         cases.push((format!("rotary {inverse}"), rotary(inverse, random)));
     }
-    for flags in 0..8 {
+    for flags in 0..16 {
         cases.push((format!("attention {flags}"), attention(flags, random)));
     }
     cases.push(("depthwise_conv2d".to_owned(), convolution(random)));
@@ -597,7 +598,12 @@ fn ops_without_a_derivative_say_so() {
 /// The gradients that cross-entropy gives beside its losses, with and without z-loss.
 #[test]
 fn gradients_of_cross_entropy_are_those_of_finite_differences() {
-    for (seed, z_weight) in [(1, 0.0), (2, 0.3), (3, 1.5)] {
+    for (seed, z_weight, cap) in [
+        (1, 0.0, ""),
+        (2, 0.3, ""),
+        (3, 1.5, ""),
+        (4, 0.3, ", softcap=0.8"),
+    ] {
         let mut random = Random::new(seed);
         let [rows, classes, width] = [
             random.between(2, 4),
@@ -610,7 +616,7 @@ fn gradients_of_cross_entropy_are_those_of_finite_differences() {
              %z: f32[] = splat() {{value={z_weight:?}}}\n%l: f32[{rows}, {classes}] = input()\n\
              %ce: f32[{rows}], f32[{rows}], f32[{rows}, {classes}] = cross_entropy(%l, %i, %p, %z)\n\
              %f: f32[], f32[], f32[{rows}, {width}], f32[{classes}, {width}] = \
-             linear_cross_entropy(%x, %w, %i, %p, %z) {{chunk=2, gradient}}\noutput y = %ce\n"
+             linear_cross_entropy(%x, %w, %i, %p, %z) {{chunk=2, gradient{cap}}}\noutput y = %ce\n"
         );
         let mut case = Case::new(text);
         case.integers

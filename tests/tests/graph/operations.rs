@@ -175,6 +175,7 @@ fn build(
             let (begin, end) = (inputs.get("begin"), inputs.get("end"));
             operands.extend(begin.into_iter().chain(end));
             let op = Op::Attention {
+                softcap: 0.0,
                 scale: 8f64.powf(-0.5),
                 causal,
                 begin: begin.is_some(),
@@ -328,6 +329,7 @@ fn cross_entropy_agrees_with_pytorch() {
         let fused = b.graph.add(
             "fused",
             Op::LinearCrossEntropy {
+                softcap: 0.0,
                 chunk: 4,
                 gradient: true,
             },

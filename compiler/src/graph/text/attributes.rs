@@ -38,6 +38,11 @@ fn scalar(key: &'static str, x: impl Debug) -> (&'static str, Field) {
     (key, Field::Scalar(number(x)))
 }
 
+/// A bound that is left out where there is none.
+fn cap(softcap: f64) -> Option<(&'static str, Field)> {
+    (softcap != 0.0).then(|| scalar("softcap", softcap))
+}
+
 fn list(key: &'static str, values: &[impl Debug]) -> (&'static str, Field) {
     (key, Field::List(values.iter().map(number).collect()))
 }
@@ -83,17 +88,20 @@ pub(super) fn of(op: &Op) -> Fields {
         Op::Rotary { inverse } => flags(&[("inverse", *inverse)]),
         Op::Attention {
             scale,
+            softcap,
             causal,
             begin,
             end,
         }
         | Op::AttentionGrad {
             scale,
+            softcap,
             causal,
             begin,
             end,
         } => {
             let mut fields = vec![scalar("scale", scale)];
+            fields.extend(cap(*softcap));
             fields.extend(flags(&[
                 ("causal", *causal),
                 ("begin", *begin),
@@ -109,9 +117,14 @@ pub(super) fn of(op: &Op) -> Fields {
         Op::DepthwiseConv2dWeightGrad { grid, kernel } => {
             vec![list("grid", grid), scalar("kernel", kernel)]
         }
-        Op::LinearCrossEntropy { chunk, gradient } => {
+        Op::LinearCrossEntropy {
+            chunk,
+            gradient,
+            softcap,
+        } => {
             let mut fields = vec![scalar("chunk", chunk)];
             fields.extend(flags(&[("gradient", *gradient)]));
+            fields.extend(cap(*softcap));
             fields
         }
         Op::AdamW {
@@ -177,6 +190,15 @@ impl Given {
     fn pair(&mut self, key: &str) -> Result<[u64; 2], String> {
         let list = self.list(key)?;
         <[u64; 2]>::try_from(list).map_err(|_| format!("`{key}` needs two numbers"))
+    }
+
+    /// A bound that is left out where there is none.
+    fn cap(&mut self) -> Result<f64, String> {
+        if self.0.contains_key("softcap") {
+            self.scalar("softcap")
+        } else {
+            Ok(0.0)
+        }
     }
 
     fn flag(&mut self, key: &str) -> Result<bool, String> {
@@ -299,12 +321,14 @@ impl Given {
             },
             "attention" => Op::Attention {
                 scale: self.scalar("scale")?,
+                softcap: self.cap()?,
                 causal: self.flag("causal")?,
                 begin: self.flag("begin")?,
                 end: self.flag("end")?,
             },
             "attention_grad" => Op::AttentionGrad {
                 scale: self.scalar("scale")?,
+                softcap: self.cap()?,
                 causal: self.flag("causal")?,
                 begin: self.flag("begin")?,
                 end: self.flag("end")?,
@@ -322,6 +346,7 @@ impl Given {
             "linear_cross_entropy" => Op::LinearCrossEntropy {
                 chunk: self.scalar("chunk")?,
                 gradient: self.flag("gradient")?,
+                softcap: self.cap()?,
             },
             "adamw" => Op::AdamW {
                 beta1: self.scalar("beta1")?,
