@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mm1_compiler::build::{Purpose, build};
-use mm1_compiler::graph::{Graph, InputRole, Op, Value};
+use mm1_compiler::graph::{Graph, InputRole, Op, Value, capped};
 use mm1_compiler::interpret::{Tensor, interpret, interpret_rounded};
 use mm1_dsl::model::Model;
 
 use crate::compare::Tensors;
-use crate::fixture::{Fixture, folder};
+use crate::fixture::{Fixture, place};
 
 /// Models of `fixtures/parity`: every connector; the last one packs several segments.
 pub const MODELS: [&str; 5] = [
@@ -20,11 +20,19 @@ pub const MODELS: [&str; 5] = [
     "packed",
 ];
 
-/// Fetched node → name in the fixture.
-const FETCHED: [(&str, &str); 3] = [
-    ("encoder.norm_final", "features"),
-    ("connector.image_tokens", "image_tokens"),
-    ("decoder.hidden", "hidden"),
+/// Models of `fixtures/references`: decoders alone and encoders by other libraries.
+pub const REFERENCES: [&str; 11] = [
+    "references/llama",
+    "references/qwen2",
+    "references/qwen3",
+    "references/gemma2",
+    "references/gpt2",
+    "references/clip-openai",
+    "references/clip-openclip",
+    "references/siglip",
+    "references/dinov2",
+    "references/aim",
+    "references/aim-prefix",
 ];
 
 /// A model and its reference.
@@ -41,7 +49,7 @@ pub struct Case {
 impl Case {
     /// A fixture with its own model, changed by `sets`.
     pub fn load(name: &str, sets: &[&str]) -> Self {
-        Self::with_model(name, &folder().join(format!("{name}.toml")), sets)
+        Self::with_model(name, &place(name).with_extension("toml"), sets)
     }
 
     /// A fixture with the model of another file.
@@ -64,9 +72,23 @@ impl Case {
         self.fixture.under("weights").into_keys().collect()
     }
 
+    /// Fetched node → name in the fixture.
+    fn fetched_nodes(&self) -> Vec<(String, &'static str)> {
+        let features = self.fixture.config["features"].as_str();
+        [
+            (features.unwrap_or("encoder.norm_final"), "features"),
+            ("connector.image_tokens", "image_tokens"),
+            ("decoder.hidden", "hidden"),
+        ]
+        .into_iter()
+        .filter(|(_, name)| self.fixture.tensors.contains_key(*name))
+        .map(|(node, name)| (node.to_owned(), name))
+        .collect()
+    }
+
     /// Nodes that are compared, besides gradients.
     pub fn fetch(&self) -> Vec<String> {
-        let nodes = FETCHED.iter().map(|(node, _)| (*node).to_owned());
+        let nodes = self.fetched_nodes().into_iter().map(|(node, _)| node);
         let rest = ["loss.rows", "loss", "z_loss"].map(str::to_owned);
         nodes.chain(rest).collect()
     }
@@ -101,13 +123,13 @@ impl Case {
 
     /// Run-time sizes of the fixture's batch.
     pub fn extents(&self) -> BTreeMap<String, u64> {
-        BTreeMap::from([
-            ("images".to_owned(), self.fixture.get("images").dims[0]),
-            (
-                "loss_rows".to_owned(),
-                self.fixture.get("loss_rows").dims[0],
-            ),
-        ])
+        [("images", "images"), ("loss_rows", "loss_rows")]
+            .into_iter()
+            .filter_map(|(extent, name)| {
+                let tensor = self.fixture.tensors.get(name)?;
+                Some((extent.to_owned(), tensor.dims[0]))
+            })
+            .collect()
     }
 
     /// Values of a graph's inputs; weights of the loss divided by their sum.
@@ -184,8 +206,8 @@ impl Case {
         let mut results: Tensors = results
             .map(|(name, values)| (gradient(name), values))
             .collect();
-        for (node, name) in FETCHED {
-            if let Some(values) = results.remove(node) {
+        for (node, name) in self.fetched_nodes() {
+            if let Some(values) = results.remove(&node) {
                 results.insert(name.to_owned(), values);
             }
         }
@@ -207,7 +229,11 @@ impl Case {
         let width = head.dims[1] as usize;
         rows.chunks_exact(width)
             .flat_map(|row| {
-                let dot = |word: &[f64]| word.iter().zip(row).map(|(a, b)| a * b).sum::<f64>();
+                let cap = self.model.decoder.logit_softcap;
+                let dot = |word: &[f64]| {
+                    let product = word.iter().zip(row).map(|(a, b)| a * b).sum::<f64>();
+                    capped(product, cap).0
+                };
                 head.data.chunks_exact(width).map(dot).collect::<Vec<f64>>()
             })
             .collect()
@@ -217,7 +243,10 @@ impl Case {
     /// `d(NAME)` of every parameter.
     pub fn wanted(&self) -> Tensors {
         let outputs = ["features", "image_tokens", "hidden", "logits", "loss"];
-        let outputs = outputs.map(|name| (name.to_owned(), self.fixture.get(name).data.clone()));
+        let outputs = outputs.into_iter().filter_map(|name| {
+            let tensor = self.fixture.tensors.get(name)?;
+            Some((name.to_owned(), tensor.data.clone()))
+        });
         let gradients = self.fixture.under("gradients").into_iter();
         let gradients = gradients.map(|(name, b)| (format!("d({name})"), b.data.clone()));
         outputs.into_iter().chain(gradients).collect()

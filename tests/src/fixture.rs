@@ -12,6 +12,14 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parity")
 }
 
+/// A fixture's path without its extension: `NAME` is in [`folder`], `FOLDER/NAME` in one beside it.
+pub fn place(name: &str) -> PathBuf {
+    match name.contains('/') {
+        true => folder().with_file_name(name),
+        false => folder().join(name),
+    }
+}
+
 /// One file: tensors by name, all as f64 (f32 and i32 values are exact in it).
 #[derive(Clone, Debug)]
 pub struct Fixture {
@@ -22,12 +30,12 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Reads `NAME.safetensors`.
+    /// Reads `NAME.safetensors` of [`folder`], or of a folder beside it that the name begins with.
     ///
     /// # Panics
     /// If the file is missing or is no fixture.
     pub fn load(name: &str) -> Self {
-        let path = folder().join(format!("{name}.safetensors"));
+        let path = place(name).with_extension("safetensors");
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         let (_, header) = SafeTensors::read_metadata(&bytes).expect("the fixture has a header");
         let config = header.metadata().as_ref().and_then(|it| it.get("config"));
@@ -85,13 +93,19 @@ impl Fixture {
     pub fn batch(&self, prefix: &str) -> Batch {
         let i32 = |name: &str| self.i32(&format!("{prefix}{name}"));
         let f32 = |name: &str| self.f32(&format!("{prefix}{name}"));
+        // A text-only model has no pictures.
+        let images = self.tensors.get(&format!("{prefix}images"));
+        let tokens = i32("tokens");
         Batch {
-            tokens: i32("tokens"),
-            image_rows: i32("image_rows"),
+            image_rows: match images {
+                Some(_) => i32("image_rows"),
+                None => vec![-1; tokens.len()],
+            },
+            tokens,
             positions: i32("positions"),
             segment_begin: i32("segment_begin"),
-            image_count: self.get(&format!("{prefix}images")).dims[0] as usize,
-            images: f32("images"),
+            image_count: images.map_or(0, |images| images.dims[0] as usize),
+            images: images.map_or(Vec::new(), |_| f32("images")),
             loss_rows: i32("loss_rows"),
             loss_targets: i32("loss_targets"),
             loss_weights: f32("loss_weights"),

@@ -130,10 +130,12 @@ impl Case {
         }
         run(&mut executor, "evaluate", &batch, weights, z_weight);
         results.insert("evaluated".to_owned(), vec![total(&executor)]);
-        executor
-            .run("encode_images")
-            .expect("the model has pictures");
-        results.insert("image_tokens".to_owned(), read(&executor, "image_features"));
+        if self.model.vision.is_some() {
+            executor
+                .run("encode_images")
+                .expect("the model has pictures");
+            results.insert("image_tokens".to_owned(), read(&executor, "image_features"));
+        }
         if self.name != "packed" {
             results.insert("logits".to_owned(), self.generated(&mut executor));
         }
@@ -150,6 +152,7 @@ impl Case {
         );
         let length = facts.length as usize;
         assert_eq!(width, length, "a fixture's sequence is prefilled at once");
+        let batch = self.fixture.batch("");
         let mut logits = Vec::new();
         for rows in self.fixture.i32("loss_rows").chunks(slots) {
             // The copy of sequence s in a slot: positions s·L … of every input.
@@ -171,13 +174,16 @@ impl Case {
             }
             for (name, values) in [
                 ("tokens", copies(&self.fixture.i32("tokens"), -1)),
-                ("image_rows", copies(&self.fixture.i32("image_rows"), -1)),
+                ("image_rows", copies(&batch.image_rows, -1)),
                 ("positions", copies(&self.fixture.i32("positions"), 0)),
                 ("cache_rows", copies(&own, -1)),
                 ("key_end", copies(&end, 0)),
                 ("last_rows", last),
             ] {
                 let name = format!("prefill.{name}");
+                if name == "prefill.image_rows" && self.model.vision.is_none() {
+                    continue;
+                }
                 executor.write(&name, &values).expect("the sizes fit");
             }
             executor.run("prefill").expect("the program exists");

@@ -10,6 +10,7 @@ mod interpreter;
 mod kernels;
 mod mistakes;
 mod recomputation;
+mod references;
 mod training;
 
 /// One test per code generator of this build from a function of it.

@@ -1,0 +1,112 @@
+//! Components against other libraries: decoders and encoders of transformers and AIM's definition
+//! (fixtures/references), by the interpreter to 1e-9 and by kernels to 2e-5; and what changing one
+//! constant does to the comparison.
+
+use mm1_compiler::codegen::Backend;
+use mm1_compiler::passes;
+use mm1_tests::case::{Case, REFERENCES};
+use mm1_tests::compare::{errors, within};
+
+use crate::per_backend;
+
+/// Bound on the interpreter's distance from float64.
+const EXACT: f64 = 1e-9;
+/// Bound on the kernels'.
+const TOLERANCE: f64 = 2e-5;
+
+/// (fixture, change): a constant or convention other than the library's.
+const CHANGES: [(&str, &str); 29] = [
+    ("llama", "decoder.norm_epsilon=1e-6"),
+    ("llama", "decoder.activation=\"gelu\""),
+    ("llama", "decoder.rotary_base=9000.0"),
+    ("qwen2", "decoder.norm_epsilon=1e-5"),
+    ("qwen2", "decoder.rotary_base=9e5"),
+    ("qwen3", "decoder.norm_epsilon=1e-5"),
+    ("qwen3", "decoder.activation=\"gelu\""),
+    ("gemma2", "decoder.norm_epsilon=1e-5"),
+    ("gemma2", "decoder.activation=\"gelu\""),
+    ("gemma2", "decoder.norm=\"rms-norm\""),
+    ("gemma2", "decoder.attention_softcap=2.2"),
+    ("gemma2", "decoder.attention_scale=0.45"),
+    ("gemma2", "decoder.logit_softcap=3.2"),
+    ("gemma2", "decoder.embedding_scale=1.0"),
+    ("gpt2", "decoder.norm_epsilon=1e-6"),
+    ("gpt2", "decoder.activation=\"gelu\""),
+    ("clip-openai", "encoder.norm_epsilon=1e-6"),
+    ("clip-openai", "encoder.activation=\"gelu\""),
+    ("clip-openclip", "encoder.norm_epsilon=1e-6"),
+    ("clip-openclip", "encoder.activation=\"quick-gelu\""),
+    ("siglip", "encoder.norm_epsilon=1e-5"),
+    ("siglip", "encoder.activation=\"gelu\""),
+    ("dinov2", "encoder.norm_epsilon=1e-5"),
+    ("dinov2", "encoder.activation=\"gelu-tanh\""),
+    ("aim", "encoder.norm_epsilon=1e-5"),
+    ("aim", "encoder.activation=\"gelu-tanh\""),
+    ("aim", "encoder.attention=\"causal\""),
+    ("aim-prefix", "encoder.attention_prefix=4"),
+    ("aim-prefix", "encoder.norm_epsilon=1e-5"),
+];
+
+per_backend! {
+    kernels_agree_with_the_libraries => kernels_agree,
+    generation_agrees_with_the_libraries => generation_agrees,
+}
+
+#[test]
+fn definitions_agree_with_the_libraries() {
+    for name in REFERENCES {
+        let case = Case::load(name, &[]);
+        let mut graph = case.graph();
+        let worst = within(&case.interpreted(&graph), &case.wanted(), EXACT)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        println!("{name}: {worst:.1e}");
+        let train = &case.model.train;
+        passes::run(&mut graph, train, true).unwrap_or_else(|error| panic!("{name}: {error}"));
+        within(&case.interpreted(&graph), &case.wanted(), EXACT)
+            .unwrap_or_else(|error| panic!("{name} after the passes: {error}"));
+    }
+}
+
+#[test]
+fn a_changed_constant_of_a_library_is_seen() {
+    for (name, change) in CHANGES {
+        let case = Case::load(&format!("references/{name}"), &[change]);
+        let found = case.interpreted(&case.graph());
+        let (tensor, error) = errors(&found, &case.wanted()).swap_remove(0);
+        println!("{name}: {change} moves {tensor} by {error:.1e}");
+        assert!(error > 10.0 * TOLERANCE, "{name}: {change}: {error:e}");
+    }
+}
+
+fn kernels_agree(backend: Backend) {
+    each(&REFERENCES, |case| {
+        within(&case.fetched(backend), &case.wanted(), TOLERANCE)
+    });
+}
+
+/// Training programs and, through caches, `prefill`: of the decoders, whose blocks differ.
+fn generation_agrees(backend: Backend) {
+    let decoders: Vec<&str> = REFERENCES
+        .into_iter()
+        .filter(|name| Case::load(name, &[]).model.vision.is_none())
+        .collect();
+    assert_eq!(decoders.len(), 5);
+    each(&decoders, |case| {
+        let mut wanted = case.wanted();
+        wanted.remove("hidden");
+        wanted.insert("evaluated".to_owned(), wanted["loss"].clone());
+        within(&case.trained(backend, 2), &wanted, TOLERANCE)
+    });
+}
+
+/// Compares all models before it fails, so that a failure shows which ones do.
+fn each(names: &[&str], compare: impl Fn(&Case) -> Result<f64, String>) {
+    let mut failures = Vec::new();
+    for name in names {
+        match compare(&Case::load(name, &[])) {
+            Ok(worst) => println!("{name}: {worst:.1e}"),
+            Err(error) => failures.push(format!("{name}: {error}")),
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
