@@ -42,6 +42,9 @@ pub enum Command {
     /// Work with data.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Look into weights files, and take weights of other programs.
+    #[command(subcommand)]
+    Weights(WeightsCommand),
 }
 
 /// Which model.
@@ -151,6 +154,10 @@ pub struct CompileArgs {
     /// model,graph,fused,kernels,plan,loops,mlir,clif,ptx.
     #[arg(long, value_name = "STAGES", value_delimiter = ',')]
     pub emit: Vec<String>,
+    /// Plan without machine code, and print what `mm1c summary` prints: parameters, FLOPs, memory,
+    /// kernels.
+    #[arg(long, conflicts_with_all = ["emit", "for_bisect", "output", "backend", "target"])]
+    pub plan_only: bool,
     /// Write the package that `mm1c bisect` runs: one program that leaves every tensor of a
     /// training step.
     #[arg(long, conflicts_with = "emit")]
@@ -338,6 +345,54 @@ pub struct TokenizerArgs {
     pub texts: usize,
 }
 
+/// `mm1c weights …`.
+#[derive(Debug, Subcommand)]
+pub enum WeightsCommand {
+    /// List the tensors of a safetensors file, or compare them with a model.
+    Inspect(InspectWeightsArgs),
+    /// Make a file of the model's parameters from weights of another program, or the other way.
+    Convert(ConvertArgs),
+}
+
+/// `mm1c weights inspect`.
+#[derive(Debug, Args)]
+pub struct InspectWeightsArgs {
+    /// A safetensors file, the index of several, or a folder of them.
+    pub file: PathBuf,
+    /// Compare with this model, by the map.
+    #[arg(long, value_name = "MODEL", requires = "map")]
+    pub model: Option<PathBuf>,
+    /// A name map of the binary, or a `.toml` file.
+    #[arg(long, value_name = "NAME", requires = "model")]
+    pub map: Option<String>,
+    /// Change a key of the model, with a TOML value. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "model")]
+    pub sets: Vec<String>,
+}
+
+/// `mm1c weights convert`.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A name map of the binary, or a `.toml` file.
+    #[arg(long, value_name = "NAME")]
+    pub map: String,
+    /// A safetensors file, the index of several, or a folder of them.
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// File to write, in f32.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// From the model's names to the other program's.
+    #[arg(long)]
+    pub export: bool,
+    /// What exported names begin with.
+    #[arg(long, value_name = "TEXT", default_value = "", requires = "export")]
+    pub prefix: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,10 +416,13 @@ mod tests {
             "mm1c train a.toml --device cpu",
             "mm1c bisect a.toml --device cuda",
             "mm1c compile a.toml --for-bisect --target cuda:sm_90a",
+            "mm1c compile a.toml --plan-only",
             "mm1c summary a.toml --json --set a.b=1",
             "mm1c bisect a.toml --backend cranelift --all",
             "mm1c run a.toml --backend reference --fetch loss --out o.safetensors",
             "mm1c diff a.toml b.toml --keys",
+            "mm1c weights inspect a.safetensors --model m.toml --map clip",
+            "mm1c weights convert m.toml --map llama --from a -o b",
             "mm1c data tokenizer a.toml -o t.json",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));

@@ -182,7 +182,7 @@ pub fn refused(model: &Model, error: CompileError) -> Failure {
 }
 
 /// Whether standard error shows colours.
-fn colour() -> bool {
+pub fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 

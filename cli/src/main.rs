@@ -32,6 +32,7 @@ mod roof;
 mod stages;
 mod tensors;
 mod trained;
+mod weights;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -66,6 +67,7 @@ fn run(command: &Command, begun: Instant) -> Result<ExitCode, Failure> {
         Command::Bisect(args) => return commands::bisect::run(args),
         Command::Bench(args) => commands::bench::run(args)?,
         Command::Data(command) => commands::data::run(command)?,
+        Command::Weights(command) => commands::weights::run(command)?,
     }
     Ok(ExitCode::SUCCESS)
 }

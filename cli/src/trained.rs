@@ -7,6 +7,7 @@ use mm1_dsl::model::Model;
 use mm1_runtime::checkpoint::{self, Store};
 use mm1_runtime::data::{DataConfig, first_texts};
 use mm1_runtime::executor::Executor;
+use mm1_runtime::init::{PositionTable, load_part};
 use mm1_runtime::tokenizer::Tokenizer;
 
 use crate::args::TrainedArgs;
@@ -115,16 +116,53 @@ pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<()
             )));
         }
     }
+    let tables = position_tables(model);
     for (part, from) in &model.init {
         let path = match from.strip_prefix("run:") {
             Some(folder) => newest_checkpoint(Path::new(folder))?.join("parameters.safetensors"),
             None => PathBuf::from(from),
         };
-        let count = mm1_runtime::init::load_weights(executor, &path, &format!("{part}."))
-            .map_err(|error| Failure::new(format!("`init.{part}`: {error}")))?;
+        // The output head is the decoder's.
+        let has_head = executor.package().tensor("head.weight").is_some();
+        let prefixes: &[&str] = match part.as_str() {
+            "decoder" if has_head => &["decoder.", "head."],
+            "decoder" => &["decoder."],
+            "connector" => &["connector."],
+            _ => &["encoder."],
+        };
+        let mut count = 0;
+        for prefix in prefixes {
+            let loaded = load_part(executor, &path, prefix, &tables)
+                .map_err(|error| Failure::new(format!("`init.{part}`: {error}")))?;
+            count += loaded.count;
+            for (name, from, to) in loaded.resized {
+                eprintln!("{part}: `{name}` resized from {from}×{from} to {to}×{to}");
+            }
+        }
         eprintln!("{part}: {count} tensors from `{}`", path.display());
     }
     Ok(())
+}
+
+/// Learned position tables over the patches of a picture, which may have another grid in a file.
+pub fn position_tables(model: &Model) -> Vec<PositionTable> {
+    let Some(vision) = &model.vision else {
+        return Vec::new();
+    };
+    let table = |name: &str, before, resize: &str| PositionTable {
+        name: name.to_owned(),
+        before,
+        antialias: resize == "bicubic-antialias",
+    };
+    let mut tables = Vec::new();
+    if let Some(resize) = &vision.encoder.position_resize {
+        let before = u64::from(vision.encoder.class_token);
+        tables.push(table("encoder.position", before, resize));
+    }
+    if let Some(resize) = &vision.connector.position_resize {
+        tables.push(table("connector.position", 0, resize));
+    }
+    tables
 }
 
 /// The newest complete checkpoint of a run.

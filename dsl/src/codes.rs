@@ -128,6 +128,10 @@ codes! {
         "An encoder takes `pixels` and gives `features`, a connector takes `features` and gives `tokens`, a decoder takes `x`, `positions`, `segment_begin` and gives `x`.";
     LAW_EXTRAPOLATED = 50, "learning-rate law used outside its range",
         "The law was fitted on 9 M to 1.2 B parameters and used up to 30 B, with batches of 512 sequences; outside it is a guess.";
+    UNKNOWN_MAP = 51, "unknown name map",
+        "`--map` names one of the maps in the binary (`models/weights`) or the path of a file that ends in `.toml`.";
+    BAD_MAP = 52, "malformed name map",
+        "The file does not follow the rules of name maps (docs/weights.md).";
     SHAPE = 60, "tensors do not fit",
         "The operands of a node have sizes that its operation cannot combine.";
     PATTERN_MATCHES_NOTHING = 61, "pattern matches no parameter",

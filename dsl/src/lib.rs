@@ -24,6 +24,7 @@ pub mod source;
 pub mod span;
 pub mod tree;
 mod validate;
+pub mod weights;
 
 pub use diff::diff;
 pub use load::{load, load_text};

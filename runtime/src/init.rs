@@ -14,6 +14,7 @@ use crate::checkpoint::files::FileError;
 use crate::checkpoint::tensors::{self, Content, Item, TensorsError, TensorsFile};
 use crate::executor::{Executor, ExecutorError};
 use crate::philox::{Philox, stream_of, unit_f64};
+use crate::resize::resize_table;
 
 /// Below this many elements a thread costs more than it saves.
 const SHARE_ELEMENTS: usize = 1 << 15;
@@ -191,6 +192,51 @@ pub fn load_weights(
     path: &Path,
     prefix: &str,
 ) -> Result<usize, WeightsError> {
+    load_part(executor, path, prefix, &[]).map(|loaded| loaded.count)
+}
+
+/// A table of learned positions `[before + side², width]`, which may have another grid in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PositionTable {
+    /// Its name.
+    pub name: String,
+    /// Rows that are no point of the grid.
+    pub before: u64,
+    /// Whether the kernel is stretched where the grid shrinks.
+    pub antialias: bool,
+}
+
+impl PositionTable {
+    /// Sides of the grid in a file and in a model, where both tables are such and their widths agree.
+    pub fn sides(&self, there: &[u64], model: &[u64]) -> Option<[usize; 2]> {
+        let side = |rows: u64| {
+            let points = usize::try_from(rows.checked_sub(self.before)?).ok()?;
+            let side = points.isqrt();
+            (side > 0 && side * side == points).then_some(side)
+        };
+        let ([from, width], [to, wanted]) = (there, model) else {
+            return None;
+        };
+        (width == wanted).then_some([side(*from)?, side(*to)?])
+    }
+}
+
+/// What [`load_part`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Parameters.
+    pub count: usize,
+    /// Position tables of another grid: name, side in the file, side in the model.
+    pub resized: Vec<(String, usize, usize)>,
+}
+
+/// As [`load_weights`]; `tables` of another grid are interpolated ([`resize_table`]).
+pub fn load_part(
+    executor: &mut Executor,
+    path: &Path,
+    prefix: &str,
+    tables: &[PositionTable],
+) -> Result<Loaded, WeightsError> {
     let mut file = TensorsFile::open(path)?;
     let wanted = parameters(executor, |tensor| {
         let bounds = shape(executor, tensor);
@@ -200,6 +246,7 @@ pub fn load_weights(
         path: path.to_path_buf(),
         ..Mismatch::default()
     };
+    let mut resized = Vec::new();
     for (tensor, model) in &wanted {
         let name = &tensor.name;
         let Some(stored) = file.tensors().get(name) else {
@@ -207,7 +254,11 @@ pub fn load_weights(
             continue;
         };
         let there: Vec<u64> = stored.shape.iter().map(|&size| size as u64).collect();
-        if *model != there {
+        let table = tables.iter().find(|table| table.name == *name);
+        let sides = table.and_then(|table| Some((table, table.sides(&there, model)?)));
+        if let (Some((table, sides)), true) = (sides, *model != there) {
+            resized.push((name.clone(), table, sides));
+        } else if *model != there {
             mismatch.shape.push((name.clone(), model.clone(), there));
         }
         if !tensors::is_float(stored.dtype) {
@@ -224,13 +275,23 @@ pub fn load_weights(
     if !mismatch.is_empty() {
         return Err(WeightsError::Mismatch(Box::new(mismatch)));
     }
-    for (tensor, _) in &wanted {
-        let values = file
+    for (tensor, dims) in &wanted {
+        let mut values = file
             .read_f32(&tensor.name)?
             .expect("every type was checked above");
+        if let Some((_, table, sides)) = resized.iter().find(|(name, ..)| *name == tensor.name) {
+            let (width, before) = (dims[1] as usize, table.before as usize);
+            values = resize_table(&values, width, before, *sides, table.antialias);
+        }
         store(executor, tensor, &values)?;
     }
-    Ok(wanted.len())
+    Ok(Loaded {
+        count: wanted.len(),
+        resized: resized
+            .into_iter()
+            .map(|(name, _, [from, to])| (name, from, to))
+            .collect(),
+    })
 }
 
 /// Writes every parameter by its name to a safetensors file, in its own type, replacing the
@@ -459,6 +520,33 @@ mod tests {
         assert_eq!(executor.read_f32("good").unwrap(), [0.0]);
         let error = load_weights(&mut executor, &folder.path().join("none"), "").unwrap_err();
         assert_eq!(error.code(), "MM1C0611");
+    }
+
+    #[test]
+    fn a_position_table_of_another_grid_is_resized() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let values: Vec<u8> = (0..10u8).flat_map(|x| f32::from(x).to_le_bytes()).collect();
+        let stored = ("p", safetensors::Dtype::F32, &[5usize, 2][..], values);
+        file(&path, &[stored]);
+        let parameters: Parameters<'_> = &[("p", DType::F32, &[10, 2], true)];
+        let mut executor = executor(parameters, Init::Zeros, 1);
+        let table = |name: &str, before| PositionTable {
+            name: name.to_owned(),
+            before,
+            antialias: false,
+        };
+        // Another tensor's, or rows that are no grid.
+        for wrong in [table("q", 1), table("p", 0)] {
+            let error = load_part(&mut executor, &path, "", &[wrong]).unwrap_err();
+            assert_eq!(error.code(), "MM1C0613");
+        }
+        let loaded = load_part(&mut executor, &path, "", &[table("p", 1)]).unwrap();
+        assert_eq!(loaded.resized, [("p".to_owned(), 2, 3)]);
+        let found = executor.read_f32("p").unwrap();
+        assert_eq!(found[..2], [0.0, 1.0]);
+        // The middle of 2×2 is the mean of its corners.
+        assert!((found[2 * (1 + 4)] - 5.0).abs() < 1e-5, "{found:?}");
     }
 
     /// −1.0602531, 0.7295422, −0.2591664.

@@ -20,6 +20,7 @@ pub mod init;
 pub mod metrics;
 pub mod philox;
 pub mod report;
+pub mod resize;
 pub mod rundir;
 pub mod schedule;
 pub mod signal;

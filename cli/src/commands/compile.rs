@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 
-use super::bisect;
+use super::{bisect, summary};
 use crate::args::CompileArgs;
 use crate::compile::{Request, compile, load_model};
 use crate::failure::Failure;
 use crate::stages::stage;
 
-/// Compiles to a file, or prints stages.
+/// Compiles to a file, or prints stages or the costs of the plan.
 ///
 /// # Errors
 /// A model that is refused, a stage that does not exist, a file that cannot be written.
 pub fn run(args: &CompileArgs) -> Result<(), Failure> {
     let model = load_model(&args.model.model, &args.model.sets)?;
+    if args.plan_only {
+        out!("{}", summary::text(&summary::of(&model)?));
+        return Ok(());
+    }
     let request = Request::from(&args.backend);
     if !args.emit.is_empty() {
         for name in &args.emit {

@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod run;
 pub mod summary;
 pub mod train;
+pub mod weights;
 
 /// Prints `head` and `rows` in columns.
 pub(crate) fn print_table(head: &[String], rows: &[Vec<String>]) {

@@ -1,0 +1,403 @@
+//! Name maps: which tensors of a foreign weights file make which parameters of a model.
+//!
+//! A map is a TOML file (`models/weights/*.toml`, or a path). `part` says whose keys its expressions
+//! read; `prefixes` what all names of a file may begin with; `ignore` which of its tensors no model
+//! wants. Each `[[tensor]]` names one parameter (`ours`) and what holds it (`theirs`): one tensor, or
+//! several that are joined along the first axis, with `rows` of each. `repeat` makes a rule for every
+//! `{i}`. `transposed` tensors are stored with their axes exchanged, `shape` says how they are stored
+//! where that differs from the parameter, and `before` marks a position table by its rows before the
+//! grid's, which may have another grid in the file.
+
+use crate::codes;
+use crate::component::{Argument, Expression};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::model::Model;
+use crate::nearest::{did_you_mean, nearest, quoted_list};
+use crate::source::Sources;
+use crate::span::Span;
+use crate::tree::{self, Entry, Kind, Table, Value};
+
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../models/weights/", $name, ".toml")))),*]
+    };
+}
+
+/// Name and text of every map in the binary.
+pub const EMBEDDED: &[(&str, &str)] = embedded![
+    "aim",
+    "clip",
+    "dinov2",
+    "gemma2",
+    "gpt2",
+    "llama",
+    "open-clip",
+    "qwen",
+    "siglip",
+];
+
+/// Largest number of rules of one map.
+const MOST_RULES: usize = 200_000;
+
+/// A map for one model: its expressions evaluated, its rules repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightMap {
+    /// Part of the model that it fills: `encoder` or `decoder`.
+    pub part: String,
+    /// What all names of a file may begin with.
+    pub prefixes: Vec<String>,
+    /// Patterns of names, less the prefix, that no model wants; `*` stands for any text.
+    pub ignore: Vec<String>,
+    /// One per parameter.
+    pub rules: Vec<Rule>,
+}
+
+/// What holds one parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The parameter.
+    pub ours: String,
+    /// Tensors joined along the first axis: names less the prefix, and rows of each; `None` for all.
+    pub theirs: Vec<(String, Option<u64>)>,
+    /// Stored with the two axes exchanged.
+    pub transposed: bool,
+    /// How it is stored, where that differs from the parameter.
+    pub shape: Option<Vec<u64>>,
+    /// Rows before those of a grid, in a position table.
+    pub before: Option<u64>,
+}
+
+impl Rule {
+    /// The rule by which a parameter is held under its own name.
+    #[must_use]
+    pub fn own(&self) -> Self {
+        Self {
+            ours: self.ours.clone(),
+            theirs: vec![(self.ours.clone(), None)],
+            transposed: false,
+            shape: None,
+            before: None,
+        }
+    }
+}
+
+/// The map called `name` in the binary, for `model`.
+///
+/// # Errors
+/// An unknown name, or what [`read`] says.
+pub fn embedded(name: &str, model: &Model) -> Result<WeightMap, Diagnostics> {
+    match EMBEDDED.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => read(&format!("models/weights/{name}.toml"), text, model),
+        None => {
+            let names = || EMBEDDED.iter().map(|(name, _)| *name);
+            let diagnostic =
+                Diagnostic::error(codes::UNKNOWN_MAP, format!("there is no name map `{name}`"))
+                    .note(format!(
+                        "there is {}; others are named by path",
+                        quoted_list(names())
+                    ))
+                    .help(did_you_mean(&nearest(name, names())));
+            Err(Diagnostics {
+                list: vec![diagnostic],
+                sources: Sources::default(),
+            })
+        }
+    }
+}
+
+/// Reads the map of `text`, whose place messages call `display`.
+///
+/// # Errors
+/// Everything wrong with it, at its lines.
+pub fn read(display: &str, text: &str, model: &Model) -> Result<WeightMap, Diagnostics> {
+    let mut sources = Sources::default();
+    let source = sources.add(display, text);
+    let (table, diagnostics) = tree::parse(source, text);
+    let mut reader = Reader {
+        model,
+        part: String::new(),
+        diagnostics,
+    };
+    let map = reader.map(&table);
+    if reader.diagnostics.is_empty() {
+        return Ok(map);
+    }
+    Err(Diagnostics {
+        list: reader.diagnostics,
+        sources,
+    }
+    .sorted())
+}
+
+struct Reader<'m> {
+    model: &'m Model,
+    part: String,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn bad(&mut self, span: impl Into<Option<Span>>, message: impl Into<String>) {
+        self.diagnostics
+            .push(Diagnostic::error(codes::BAD_MAP, message).at(span, ""));
+    }
+
+    fn keys(&mut self, table: &Table, known: &[&str]) {
+        for (key, entry) in &table.entries {
+            if !known.contains(&key.as_str()) {
+                let near = nearest(key, known.iter().copied());
+                self.diagnostics.push(
+                    Diagnostic::error(codes::BAD_MAP, format!("a name map has no key `{key}`"))
+                        .at(entry.key, "")
+                        .help(did_you_mean(&near)),
+                );
+            }
+        }
+    }
+
+    fn map(&mut self, table: &Table) -> WeightMap {
+        self.keys(table, &["part", "prefixes", "ignore", "tensor"]);
+        match table.get("part") {
+            Some(entry) => match entry.value.text() {
+                Some(part @ ("encoder" | "decoder")) => self.part = part.to_string(),
+                _ => self.bad(entry.value.span, "`part` is `\"encoder\"` or `\"decoder\"`"),
+            },
+            None => self.bad(None, "the map does not say which `part` it fills"),
+        }
+        let prefixes = self.texts(table.get("prefixes"));
+        let mut map = WeightMap {
+            part: self.part.clone(),
+            prefixes: if prefixes.is_empty() {
+                vec![String::new()]
+            } else {
+                prefixes
+            },
+            ignore: self.texts(table.get("ignore")),
+            rules: Vec::new(),
+        };
+        match table.get("tensor").map(|entry| &entry.value) {
+            Some(Value {
+                kind: Kind::Array(items),
+                ..
+            }) => {
+                for item in items {
+                    match item.table() {
+                        Some(table) => self.rules(table, item.span, &mut map.rules),
+                        None => self.bad(item.span, "`tensor` is an array of tables"),
+                    }
+                }
+            }
+            Some(value) => self.bad(value.span, "`tensor` is an array of tables"),
+            None => self.bad(None, "the map has no `[[tensor]]`"),
+        }
+        map
+    }
+
+    /// A string or an array of them; nothing where there is no entry.
+    fn texts(&mut self, entry: Option<&Entry>) -> Vec<String> {
+        let Some(entry) = entry else {
+            return Vec::new();
+        };
+        let items = match &entry.value.kind {
+            Kind::Array(items) => items.iter().collect(),
+            _ => vec![&entry.value],
+        };
+        let texts: Option<Vec<String>> = items
+            .into_iter()
+            .map(|item| item.text().map(str::to_string))
+            .collect();
+        texts.unwrap_or_else(|| {
+            self.bad(entry.value.span, "strings are wanted here");
+            Vec::new()
+        })
+    }
+
+    fn rules(&mut self, table: &Table, span: Span, rules: &mut Vec<Rule>) {
+        const KEYS: [&str; 7] = [
+            "ours",
+            "theirs",
+            "rows",
+            "repeat",
+            "transposed",
+            "shape",
+            "before",
+        ];
+        self.keys(table, &KEYS);
+        let before = self.diagnostics.len();
+        let ours = self.texts(table.get("ours"));
+        let theirs = self.texts(table.get("theirs"));
+        let ([ours], [_, ..]) = (&ours[..], &theirs[..]) else {
+            return self.bad(span, "a tensor has one `ours` and at least one `theirs`");
+        };
+        let rows = self.numbers(table.get("rows"));
+        if rows
+            .as_ref()
+            .map_or(theirs.len() > 1, |rows| rows.len() != theirs.len())
+        {
+            self.bad(
+                span,
+                "`rows` says how many rows each of several `theirs` has",
+            );
+        }
+        let transposed = match table.get("transposed").map(|entry| &entry.value) {
+            None => false,
+            Some(Value {
+                kind: Kind::Bool(flag),
+                ..
+            }) => *flag,
+            Some(value) => {
+                self.bad(value.span, "`transposed` is `true` or `false`");
+                false
+            }
+        };
+        let shape = self.numbers(table.get("shape"));
+        let count = table
+            .get("repeat")
+            .and_then(|entry| self.number(&entry.value));
+        let table_rows = table
+            .get("before")
+            .and_then(|entry| self.number(&entry.value));
+        if usize::from(transposed) + usize::from(theirs.len() > 1) + usize::from(shape.is_some())
+            > 1
+        {
+            self.bad(
+                span,
+                "only one of several `theirs`, `transposed` and `shape` is possible",
+            );
+        }
+        if self.diagnostics.len() > before {
+            return;
+        }
+        for index in 0..count.unwrap_or(1) {
+            if rules.len() >= MOST_RULES {
+                return self.bad(span, format!("the map has more than {MOST_RULES} tensors"));
+            }
+            let name = |text: &str| match count {
+                Some(_) => text.replace("{i}", &index.to_string()),
+                None => text.to_string(),
+            };
+            rules.push(Rule {
+                ours: name(ours),
+                theirs: theirs
+                    .iter()
+                    .enumerate()
+                    .map(|(at, text)| (name(text), rows.as_ref().map(|rows| rows[at])))
+                    .collect(),
+                transposed,
+                shape: shape.clone(),
+                before: table_rows,
+            });
+        }
+    }
+
+    fn numbers(&mut self, entry: Option<&Entry>) -> Option<Vec<u64>> {
+        let entry = entry?;
+        let Kind::Array(items) = &entry.value.kind else {
+            self.bad(entry.value.span, "an array of sizes is wanted here");
+            return None;
+        };
+        items.iter().map(|item| self.number(item)).collect()
+    }
+
+    /// A size, or an expression over the keys of the part; a boolean key counts as 0 or 1.
+    fn number(&mut self, value: &Value) -> Option<u64> {
+        let text = match &value.kind {
+            Kind::Int(number) => return u64::try_from(*number).ok(),
+            Kind::Text(text) => text,
+            _ => {
+                self.bad(value.span, "a size or an expression is wanted here");
+                return None;
+            }
+        };
+        let expression = match text.strip_prefix('=').map(Expression::parse) {
+            Some(Ok(expression)) => expression,
+            Some(Err((message, _))) => {
+                self.bad(value.span, message);
+                return None;
+            }
+            None => {
+                self.bad(value.span, "an expression begins with `=`");
+                return None;
+            }
+        };
+        let keys = &self.model.keys;
+        let lookup = |name: &str| match keys.get(&format!("{}.{name}", self.part))? {
+            Argument::Int(number) => Some(Some(*number)),
+            Argument::Bool(flag) => Some(Some(i64::from(*flag))),
+            _ => Some(None),
+        };
+        match expression.evaluate(&lookup).map(u64::try_from) {
+            Ok(Ok(number)) => Some(number),
+            Ok(Err(_)) => {
+                self.bad(value.span, "a size is not negative");
+                None
+            }
+            Err(fault) => {
+                self.bad(
+                    value.span,
+                    format!("the expression has no value: {fault:?}"),
+                );
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn model(sets: &[&str]) -> Model {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_string()).collect();
+        let path = Path::new("../models/mm1-tiny.toml");
+        crate::load(path, &sets).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn every_map_in_the_binary_is_legal() {
+        let model = model(&[]);
+        for (name, _) in EMBEDDED {
+            let map = embedded(name, &model).unwrap_or_else(|error| panic!("{error}"));
+            assert!(map.rules.len() > 10, "{name}");
+        }
+        let error = embedded("lama", &model)
+            .expect_err("is unknown")
+            .to_string();
+        assert!(error.contains("did you mean `llama`?"), "{error}");
+    }
+
+    #[test]
+    fn rules_are_repeated_and_cut_by_the_model() {
+        let map = embedded("llama", &model(&["decoder.kv_heads=2"])).expect("is legal");
+        let rule = map
+            .rules
+            .iter()
+            .find(|rule| rule.ours == "decoder.blocks.3.qkv.weight");
+        let theirs = &rule.expect("every block has it").theirs;
+        assert_eq!(
+            theirs[0],
+            (
+                "model.layers.3.self_attn.q_proj.weight".to_string(),
+                Some(128)
+            )
+        );
+        assert_eq!(theirs[2].1, Some(64));
+    }
+
+    #[test]
+    fn faults_are_reported_at_their_lines() {
+        let text = "part = \"head\"\nprefix = \"\"\n[[tensor]]\nours = \"a\"\n\
+            theirs = [\"b\", \"c\"]\n[[tensor]]\nours = \"a\"\ntheirs = \"b\"\nrepeat = \"=depht\"\n";
+        let error = read("map.toml", text, &model(&[]))
+            .expect_err("is wrong")
+            .to_string();
+        for part in [
+            "map.toml:1:8",
+            "no key `prefix`",
+            "map.toml:3:1",
+            "map.toml:9:10",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+}
