@@ -230,6 +230,67 @@ impl Text {
         self.open(&after);
         Ok(names)
     }
+
+    /// Waits until a barrier has passed the phase of this parity.
+    pub fn wait(&mut self, barrier: &str, parity: &str) {
+        let (again, after) = (self.label(), self.label());
+        self.go(&again);
+        self.open(&again);
+        let passed = self.answer(
+            "{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [$1], $2; \
+             selp.b32 $0, 1, 0, p; }",
+            "=r,r,r",
+            &[(barrier, "i32"), (parity, "i32")],
+            "i32",
+        );
+        let zero = self.int(0, "i32");
+        let passed = self.compare("ne", &passed, &zero, "i32");
+        self.branch(&passed, &after, &again);
+        self.open(&after);
+    }
+
+    /// Starts the bulk copy of a tensor map's box at `coordinates` (i32) to shared memory; its bytes count
+    /// for the barrier.
+    pub fn copy_box(&mut self, to: &str, map: u32, coordinates: &[String], barrier: &str) {
+        let map = format!("%map{map}");
+        let mut given: Vec<(&str, &str)> = vec![(to, "i32"), (&map, "!llvm.ptr")];
+        given.extend(coordinates.iter().map(|name| (name.as_str(), "i32")));
+        given.push((barrier, "i32"));
+        let rank = coordinates.len();
+        let listed: Vec<String> = (0..rank).map(|number| format!("${}", number + 2)).collect();
+        self.effect(
+            &format!(
+                "cp.async.bulk.tensor.{rank}d.shared::cluster.global.tile\
+                 .mbarrier::complete_tx::bytes [$0], [$1, {{{}}}], [${}];",
+                listed.join(", "),
+                rank + 2
+            ),
+            &format!("r,l{}", ",r".repeat(rank + 1)),
+            &given,
+        );
+    }
+
+    /// The parameters of a kernel with these numbers of buffers, extents and tensor maps; writes what
+    /// makes addresses of the buffers.
+    pub fn parameters(&mut self, buffers: usize, extents: u32, maps: usize) -> String {
+        let mut parameters: Vec<String> = (0..buffers)
+            .map(|number| format!("%p{number}: i64"))
+            .collect();
+        parameters.extend((0..extents).map(|number| format!("%ext{number}: i64")));
+        parameters.push("%tiles: i64".to_owned());
+        parameters.extend((0..maps).map(|number| {
+            format!(
+                "%map{number}: !llvm.ptr {{llvm.align = 64 : i64, \
+                 llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}}"
+            )
+        }));
+        for number in 0..buffers {
+            self.line(format_args!(
+                "%arg{number} = llvm.inttoptr %p{number} : i64 to !llvm.ptr<1>"
+            ));
+        }
+        parameters.join(", ")
+    }
 }
 
 fn jump(label: &str, values: &[String], carried: &[Carried]) -> String {

@@ -34,7 +34,7 @@ impl Block<'_> {
         let sight = self.sights(text, &rows)?;
         let zero = text.int(0, "i32");
         let resident = self.resident(text);
-        Self::wait(text, &resident, &zero);
+        text.wait(&resident, &zero);
         let own = text.with("mul", &self.group, 64 * 128, "i32");
         let own = text.two("add", &self.tiles, &own, "i32");
         let query = descriptor(text, &own, ROWS);

@@ -20,7 +20,7 @@ impl Block<'_> {
         let rows = self.rows(text);
         let zero = text.int(0, "i32");
         let resident = self.resident(text);
-        Self::wait(text, &resident, &zero);
+        text.wait(&resident, &zero);
         let own = text.with("mul", &self.group, 64 * 128, "i32");
         let own = text.two("add", &self.tiles, &own, "i32");
         let key = descriptor(text, &own, ROWS);

@@ -127,22 +127,7 @@ struct Walk {
 
 fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String> {
     let mut text = Text::default();
-    let mut parameters: Vec<String> = (0..kernel.buffers.len())
-        .map(|number| format!("%p{number}: i64"))
-        .collect();
-    parameters.extend((0..facts.extents).map(|number| format!("%ext{number}: i64")));
-    parameters.push("%tiles: i64".to_owned());
-    for number in 0..plan.maps.len() {
-        parameters.push(format!(
-            "%map{number}: !llvm.ptr {{llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, \
-             nvvm.grid_constant}}"
-        ));
-    }
-    for number in 0..kernel.buffers.len() {
-        text.line(format_args!(
-            "%arg{number} = llvm.inttoptr %p{number} : i64 to !llvm.ptr<1>"
-        ));
-    }
+    let parameters = text.parameters(kernel.buffers.len(), facts.extents, plan.maps.len());
     let mut block = Block::new(plan, &mut text);
     block.start(&mut text)?;
     let walk = block.walk(&mut text)?;
@@ -181,7 +166,7 @@ fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String>
          llvm.func @k{}({}) attributes {{nvvm.kernel, nvvm.reqntid = array<i32: {THREADS}>, \
          nvvm.minctasm = 1 : i32}} {{\n{}}}\n}}\n",
         kernel.hash(),
-        parameters.join(", "),
+        parameters,
         text.finish()
     ))
 }

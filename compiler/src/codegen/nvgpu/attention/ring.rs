@@ -102,28 +102,10 @@ impl Block<'_> {
         )
     }
 
-    /// Waits until a barrier has passed the phase of this parity.
-    pub(super) fn wait(text: &mut Text, barrier: &str, parity: &str) {
-        let (again, after) = (text.label(), text.label());
-        text.go(&again);
-        text.open(&again);
-        let passed = text.answer(
-            "{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [$1], $2; \
-             selp.b32 $0, 1, 0, p; }",
-            "=r,r,r",
-            &[(barrier, "i32"), (parity, "i32")],
-            "i32",
-        );
-        let zero = text.int(0, "i32");
-        let passed = text.compare("ne", &passed, &zero, "i32");
-        text.branch(&passed, &after, &again);
-        text.open(&after);
-    }
-
     /// Waits until a slot is filled.
     pub(super) fn wait_full(&self, text: &mut Text, ring: &Ring) {
         let full = self.full(text, &ring.slot);
-        Self::wait(text, &full, &ring.phase);
+        text.wait(&full, &ring.phase);
     }
 
     /// Waits until a slot is released; one that was never filled counts as released one phase ago.
@@ -131,7 +113,7 @@ impl Block<'_> {
         let one = text.int(1, "i32");
         let released = text.two("xor", &ring.phase, &one, "i32");
         let empty = self.empty(text, &ring.slot);
-        Self::wait(text, &empty, &released);
+        text.wait(&empty, &released);
     }
 
     /// The warp is done with a slot, where the condition holds; without a branch, so that it stays
@@ -179,23 +161,8 @@ impl Block<'_> {
         for panel in 0..i64::from(self.plan.panels()) {
             let to = text.with("add", to, panel * i64::from(rows) * 128, "i32");
             let feature = text.int(64 * panel, "i32");
-            let map = format!("%map{}", operand.map);
-            let mut given: Vec<(&str, &str)> = vec![(&to, "i32"), (&map, "!llvm.ptr")];
-            given.extend([(feature.as_str(), "i32"), (sequence, "i32")]);
-            given.extend(outer.iter().map(|name| (name.as_str(), "i32")));
-            given.push((barrier, "i32"));
-            let rank = operand.axes.len();
-            let listed: Vec<String> = (2..rank + 2).map(|number| format!("${number}")).collect();
-            text.effect(
-                &format!(
-                    "cp.async.bulk.tensor.{rank}d.shared::cluster.global.tile\
-                     .mbarrier::complete_tx::bytes [$0], [$1, {{{}}}], [${}];",
-                    listed.join(", "),
-                    rank + 2
-                ),
-                &format!("r,l{}", ",r".repeat(rank + 1)),
-                &given,
-            );
+            let coordinates = [&[feature, sequence.to_owned()], &outer[..]].concat();
+            text.copy_box(&to, operand.map, &coordinates, barrier);
         }
         Ok(())
     }

@@ -167,25 +167,7 @@ struct Ring {
 
 fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String> {
     let mut text = Text::default();
-    let mut parameters = Vec::new();
-    for number in 0..kernel.buffers.len() {
-        parameters.push(format!("%p{number}: i64"));
-    }
-    for number in 0..facts.extents {
-        parameters.push(format!("%ext{number}: i64"));
-    }
-    parameters.push("%tiles: i64".to_owned());
-    for number in 0..plan.maps.len() {
-        parameters.push(format!(
-            "%map{number}: !llvm.ptr {{llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, \
-             nvvm.grid_constant}}"
-        ));
-    }
-    for number in 0..kernel.buffers.len() {
-        text.line(format_args!(
-            "%arg{number} = llvm.inttoptr %p{number} : i64 to !llvm.ptr<1>"
-        ));
-    }
+    let parameters = text.parameters(kernel.buffers.len(), facts.extents, plan.maps.len());
     for (number, axis) in plan.kernel.axes.iter().enumerate() {
         match axis.size {
             AxisSize::Fixed(size) => text.line(format_args!(
@@ -242,7 +224,7 @@ fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String>
          llvm.func @k{}({}) attributes {{nvvm.kernel, nvvm.reqntid = array<i32: {}>, \
          nvvm.minctasm = {} : i32}} {{\n{}}}\n}}\n",
         kernel.hash(),
-        parameters.join(", "),
+        parameters,
         plan.threads(),
         plan.shape.blocks,
         text.finish()
@@ -462,23 +444,5 @@ impl Block<'_> {
     fn empty(&self, text: &mut Text, slot: &str) -> String {
         let full = self.full(text, slot);
         text.with("add", &full, i64::from(8 * self.plan.stages), "i32")
-    }
-
-    /// Waits until a barrier has passed the phase of this parity.
-    fn wait(text: &mut Text, barrier: &str, parity: &str) {
-        let (again, after) = (text.label(), text.label());
-        text.go(&again);
-        text.open(&again);
-        let passed = text.answer(
-            "{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [$1], $2; \
-             selp.b32 $0, 1, 0, p; }",
-            "=r,r,r",
-            &[(barrier, "i32"), (parity, "i32")],
-            "i32",
-        );
-        let zero = text.int(0, "i32");
-        let passed = text.compare("ne", &passed, &zero, "i32");
-        text.branch(&passed, &after, &again);
-        text.open(&after);
     }
 }

@@ -66,7 +66,7 @@ impl Block<'_> {
             |text, names| {
                 let [number, slot, phase] = [&names[0], &names[1], &names[2]];
                 let full = self.full(text, slot);
-                Self::wait(text, &full, phase);
+                text.wait(&full, phase);
                 let stage = self.stage(text, slot);
                 let a = text.two("add", &stage, &own, "i32");
                 let b = text.with("add", &stage, i64::from(2 * STEP * plan.tile()[0]), "i32");

@@ -41,7 +41,7 @@ impl Block<'_> {
                     let one = text.int(1, "i32");
                     let released = text.two("xor", &ring.phase, &one, "i32");
                     let empty = this.empty(text, &ring.slot);
-                    Self::wait(text, &empty, &released);
+                    text.wait(&empty, &released);
                     let axes = this.step_axes(text, product, place, step);
                     this.fill(text, product, place, &axes, &ring.slot)
                 })?;
@@ -156,22 +156,7 @@ impl Block<'_> {
                     text.narrow(at)
                 });
             }
-            let map = format!("%map{map}");
-            let mut given: Vec<(&str, &str)> = vec![(&to, "i32"), (&map, "!llvm.ptr")];
-            given.extend(coordinates.iter().map(|name| (name.as_str(), "i32")));
-            given.push((full, "i32"));
-            let rank = coordinates.len();
-            let listed: Vec<String> = (0..rank).map(|number| format!("${}", number + 2)).collect();
-            text.effect(
-                &format!(
-                    "cp.async.bulk.tensor.{rank}d.shared::cluster.global.tile\
-                     .mbarrier::complete_tx::bytes [$0], [$1, {{{}}}], [${}];",
-                    listed.join(", "),
-                    rank + 2
-                ),
-                &format!("r,l{}", ",r".repeat(rank + 1)),
-                &given,
-            );
+            text.copy_box(&to, map, &coordinates, full);
         }
         Ok(())
     }
