@@ -104,47 +104,14 @@ pub struct CpuTarget {
     /// Whether `bf16` products of 16 × 16 tiles have an instruction (`tdpbf16ps`), which sums even
     /// and odd products apart.
     pub tiles: bool,
-    /// What the processor must have, as `is_x86_feature_detected!` spells it.
-    pub requires: &'static [&'static str],
+    /// Groups of what the processor must have, as `is_x86_feature_detected!` spells it.
+    requires: &'static [&'static [&'static str]],
 }
 
 const V3: &[&str] = &["avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "movbe"];
-const V4: &[&str] = &[
-    "avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "movbe", "avx512f", "avx512bw", "avx512cd",
-    "avx512dq", "avx512vl",
-];
-const V4_BF16: &[&str] = &[
-    "avx2",
-    "bmi1",
-    "bmi2",
-    "f16c",
-    "fma",
-    "lzcnt",
-    "movbe",
-    "avx512f",
-    "avx512bw",
-    "avx512cd",
-    "avx512dq",
-    "avx512vl",
-    "avx512bf16",
-];
-const V4_AMX: &[&str] = &[
-    "avx2",
-    "bmi1",
-    "bmi2",
-    "f16c",
-    "fma",
-    "lzcnt",
-    "movbe",
-    "avx512f",
-    "avx512bw",
-    "avx512cd",
-    "avx512dq",
-    "avx512vl",
-    "avx512bf16",
-    "amx-tile",
-    "amx-bf16",
-];
+const V4: &[&str] = &["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"];
+const BF16: &[&str] = &["avx512bf16"];
+const AMX: &[&str] = &["amx-tile", "amx-bf16"];
 
 /// Every CPU target, the most capable first.
 pub const CPU_TARGETS: [CpuTarget; 4] = [
@@ -155,7 +122,7 @@ pub const CPU_TARGETS: [CpuTarget; 4] = [
         vector_lanes_f32: 16,
         bf16_dot: true,
         tiles: true,
-        requires: V4_AMX,
+        requires: &[V3, V4, BF16, AMX],
     },
     CpuTarget {
         name: "cpu:x86-64-v4-bf16",
@@ -164,7 +131,7 @@ pub const CPU_TARGETS: [CpuTarget; 4] = [
         vector_lanes_f32: 16,
         bf16_dot: true,
         tiles: false,
-        requires: V4_BF16,
+        requires: &[V3, V4, BF16],
     },
     CpuTarget {
         name: "cpu:x86-64-v4",
@@ -173,7 +140,7 @@ pub const CPU_TARGETS: [CpuTarget; 4] = [
         vector_lanes_f32: 16,
         bf16_dot: false,
         tiles: false,
-        requires: V4,
+        requires: &[V3, V4],
     },
     CpuTarget {
         name: "cpu:x86-64-v3",
@@ -182,7 +149,7 @@ pub const CPU_TARGETS: [CpuTarget; 4] = [
         vector_lanes_f32: 8,
         bf16_dot: false,
         tiles: false,
-        requires: V3,
+        requires: &[V3],
     },
 ];
 
@@ -218,11 +185,14 @@ impl CpuTarget {
             .copied()
     }
 
+    /// What the processor must have, as `is_x86_feature_detected!` spells it.
+    pub fn required(&self) -> impl Iterator<Item = &'static str> {
+        self.requires.iter().copied().flatten().copied()
+    }
+
     /// Whether this machine has every instruction of the target.
     pub fn runs_here(&self) -> bool {
-        self.requires
-            .iter()
-            .all(|feature| mm1_package::cpu::has(feature))
+        self.required().all(mm1_package::cpu::has)
     }
 
     /// Bytes of one vector register.

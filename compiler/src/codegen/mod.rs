@@ -97,12 +97,11 @@ impl Backend {
     pub fn cpu_features(self, target: &CpuTarget) -> Vec<String> {
         #[cfg(not(feature = "mlir"))]
         let _ = target;
-        let names: &[&str] = match self {
-            Self::Cranelift => &cranelift::CPU_FEATURES,
+        match self {
+            Self::Cranelift => cranelift::CPU_FEATURES.map(str::to_owned).to_vec(),
             #[cfg(feature = "mlir")]
-            Self::Mlir => target.requires,
-        };
-        names.iter().map(|name| (*name).to_owned()).collect()
+            Self::Mlir => target.required().map(str::to_owned).collect(),
+        }
     }
 }
 
