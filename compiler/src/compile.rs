@@ -119,15 +119,13 @@ fn within_budget(
     verify: bool,
 ) -> Result<PlannedProgram, CompileError> {
     let options = passes::Options::of(&model.train, verify);
-    let all = plan_program(source.clone(), &options)?;
-    let graph = &all.source.graph;
-    let again = graph
-        .nodes()
-        .map(|id| graph.node(id))
-        .filter(|node| matches!(node.op, Op::MatMul { .. }) && passes::is_recomputed(&node.name));
-    let again = again.count();
     let budget = model.train.arena_mib << 20;
-    if budget == 0 || again == 0 {
+    if budget == 0 {
+        return Ok(plan_program(source, &options)?);
+    }
+    let all = plan_program(source.clone(), &options)?;
+    let again = passes::products_made_again(&all.source.graph);
+    if again == 0 {
         return Ok(all);
     }
     if all.plan.arena_bytes > budget {

@@ -34,6 +34,14 @@ pub fn is_recomputed(name: &str) -> bool {
     name.contains(SUFFIX)
 }
 
+/// How many products a graph makes again.
+pub fn products_made_again(graph: &Graph) -> usize {
+    let nodes = graph.nodes().map(|id| graph.node(id));
+    nodes
+        .filter(|node| matches!(node.op, Op::MatMul { .. }) && is_recomputed(&node.name))
+        .count()
+}
+
 /// Puts in the copies, among them those of at most so many products.
 pub fn choose_recomputation(graph: &mut Graph, policy: Recompute, most_products: usize) {
     if policy == Recompute::None {

@@ -12,7 +12,7 @@ mod merge_duplicates;
 mod simplify;
 
 pub use assign_precision::assign_precision;
-pub use choose_recomputation::{choose_recomputation, is_recomputed};
+pub use choose_recomputation::{choose_recomputation, is_recomputed, products_made_again};
 pub use drop_dead_code::drop_dead_code;
 pub use fold_constants::fold_constants;
 pub use merge_duplicates::merge_duplicates;

@@ -3,8 +3,7 @@
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::{CompileError, PlannedProgram, plan_model};
-use mm1_compiler::graph::Op;
-use mm1_compiler::passes::is_recomputed;
+use mm1_compiler::passes::products_made_again;
 use mm1_dsl::codes;
 use mm1_tests::case::{Case, MODELS};
 use mm1_tests::fixture::Fixture;
@@ -116,12 +115,7 @@ fn deep(sets: &[&str]) -> Result<(PlannedProgram, usize), CompileError> {
     let mut programs = planned.programs.into_iter();
     let program = programs.find(|program| program.source.name == "accumulate");
     let program = program.unwrap();
-    let graph = &program.source.graph;
-    let again = graph
-        .nodes()
-        .map(|id| graph.node(id))
-        .filter(|node| matches!(node.op, Op::MatMul { .. }) && is_recomputed(&node.name));
-    let again = again.count();
+    let again = products_made_again(&program.source.graph);
     Ok((program, again))
 }
 
