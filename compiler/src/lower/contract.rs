@@ -6,10 +6,10 @@
 //! operands' expressions, so casts, gathers, activations and any storage order cost one pass over a
 //! panel. Each result is one chain of fused multiply-adds in increasing order of the folded axis
 //! (in pairs, odd element first, for bf16), whatever the blocks, tiles and threads; tile registers sum
-//! 32 elements at a time (`TileDot`).
+//! 32 elements at a time (`TileDot`), for f32 the six products of their pieces that count (`Words`).
 
 use super::emit::{Emit, Tile};
-use super::micro;
+use super::micro::{self, Words};
 use super::panels::{self, Panel};
 use super::rows;
 use super::{Lowered, Machine, grid};
@@ -42,6 +42,7 @@ pub(super) struct Product {
     pub k: AxisId,
     kc: u64,
     operands: DType,
+    words: Words,
 }
 
 /// Largest blocks; measured in docs/bench/cpu-gemm.md.
@@ -50,6 +51,12 @@ const NC: u64 = 256;
 const KC: u64 = 512;
 /// Blocks where rows cost little to pack, or nothing: then columns are packed for more rows.
 const TALL: (u64, u64) = (384, 128);
+/// Blocks of f32 in pieces: three panels are to be packed, and have to stay in the cache.
+const PIECES: (u64, u64) = (256, 256);
+const KC_PIECES: u64 = 256;
+/// Tiles that a product should have for many threads; fewer where packing is dear.
+const TILES: u64 = 16;
+const TILES_OF_PIECES: u64 = 8;
 
 /// Lowers contractions that share their result axes, followed by maps.
 pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, String> {
@@ -68,13 +75,14 @@ pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, Str
         .iter()
         .map(|product| product.operands == DType::Bf16)
         .collect();
+    let tiled = |product: &Product| product.words.in_tiles(machine);
     Ok(Lowered {
         function: emit.b.finish(format!("k{}", original.hash())),
         tiles,
         schedule: format!(
             "contract pairs {pairs:?} instruction {} tiles {}",
             machine.bf16_dot && pairs.contains(&true),
-            machine.tiles && pairs.contains(&true)
+            plan.products.iter().any(tiled)
         ),
     })
 }
@@ -180,10 +188,15 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
         let mut outer = stage.reduced;
         // Only the last folded axis is blocked; the others are walked around it.
         let k = outer.pop().unwrap_or_else(|| kernel.axis(one, false));
+        let words = words(kernel, machine, operands, [m, n, k]);
+        let most = match words {
+            Words::Pieces => KC_PIECES,
+            Words::Single | Words::Pairs => KC,
+        };
         let kc = match kernel.axis_of(k).size {
-            AxisSize::Runtime(_) => KC,
+            AxisSize::Runtime(_) => most,
             AxisSize::Fixed(size) => {
-                let parts = size.div_ceil(KC).max(1);
+                let parts = size.div_ceil(most).max(1);
                 let step = 2 * u64::from(machine.lanes);
                 size.div_ceil(parts).max(1).next_multiple_of(step)
             }
@@ -196,6 +209,7 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
             k,
             kc,
             operands,
+            words,
         });
     }
     Ok(Plan {
@@ -208,14 +222,25 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
     })
 }
 
+/// What the operands of a product over these axes are packed into: f32 are cut into pieces where tiles
+/// multiply them faster than vectors do, and few of their rows, columns and words stay empty.
+fn words(kernel: &Kernel, machine: &Machine, operands: DType, axes: [AxisId; 3]) -> Words {
+    let fill = |axis| grid::typical(kernel, axis) >= 2 * micro::TILE as u64;
+    match operands {
+        DType::Bf16 if machine.bf16_dot => Words::Pairs,
+        DType::F32 if machine.tiles && axes.into_iter().all(fill) => Words::Pieces,
+        _ => Words::Single,
+    }
+}
+
 /// Tiles near the measured best, smaller where there would be too few for many threads.
 fn choose_tile(emit: &Emit<'_>, plan: &mut Plan) {
     let kernel = emit.kernel;
-    let pairs = plan
-        .products
-        .iter()
-        .any(|product| product.operands == DType::Bf16);
-    let (mr, nr) = micro::block(emit.machine, pairs);
+    // Where one product is made in tiles, the blocks of all are whole tiles.
+    let mut words = plan.products.iter().map(|product| product.words);
+    let tiled = words.find(|words| words.in_tiles(emit.machine));
+    let words = tiled.unwrap_or(Words::Single);
+    let (mr, nr) = micro::block(emit.machine, words);
     let (m, n) = (grid::typical(kernel, plan.m), grid::typical(kernel, plan.n));
     let batch: u64 = plan
         .batch
@@ -231,9 +256,15 @@ fn choose_tile(emit: &Emit<'_>, plan: &mut Plan) {
             .into_iter()
             .any(|dtype| panels::plain_rows(emit, product.rows, plan.m, product.k, dtype).is_some())
     });
-    let (mut most_m, mut most_n) = if cheap_rows { TALL } else { (MC, NC) };
-    // At least 16 tiles, but no smaller than what pays for packing.
-    while batch * m.div_ceil(most_m) * n.div_ceil(most_n) < 16 && most_m.max(most_n) > 64 {
+    let pieces = words == Words::Pieces;
+    let (mut most_m, mut most_n) = match cheap_rows {
+        _ if pieces => PIECES,
+        true => TALL,
+        false => (MC, NC),
+    };
+    // Many tiles, but no smaller than what pays for packing.
+    let tiles = if pieces { TILES_OF_PIECES } else { TILES };
+    while batch * m.div_ceil(most_m) * n.div_ceil(most_n) < tiles && most_m.max(most_n) > 64 {
         if most_n >= most_m {
             most_n /= 2;
         } else {
@@ -241,7 +272,7 @@ fn choose_tile(emit: &Emit<'_>, plan: &mut Plan) {
         }
     }
     let mr = u64::from(mr);
-    let two = pairs && emit.machine.tiles && m > mr;
+    let two = tiled.is_some() && m > mr;
     plan.mc = cut(m, most_m, if two { 2 * mr } else { mr });
     plan.nc = cut(n, most_n, u64::from(nr));
 }
@@ -308,7 +339,6 @@ fn multiply(
     rows: [ValueId; 2],
     columns: [ValueId; 2],
 ) -> Result<(), String> {
-    let pairs = product.operands == DType::Bf16 && emit.machine.bf16_dot;
     let mut left = Panel::rows(
         emit,
         product.rows,
@@ -316,7 +346,7 @@ fn multiply(
         product.k,
         plan.mc,
         product.kc,
-        pairs,
+        product.words,
     );
     let mut right = Panel::columns(
         emit,
@@ -325,7 +355,7 @@ fn multiply(
         product.k,
         plan.nc,
         product.kc,
-        pairs,
+        product.words,
     );
     let row_count = emit.b.index_op(IndexOp::Sub, rows[1], rows[0]);
     let column_count = emit.b.index_op(IndexOp::Sub, columns[1], columns[0]);

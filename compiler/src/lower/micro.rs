@@ -10,11 +10,47 @@ use crate::loops::{IndexOp, Operation, ValueId};
 /// Rows of a tile, and words of one of its rows.
 pub(crate) const TILE: i64 = 16;
 
+/// What the words of packed operands are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// An f32 each.
+    Single,
+    /// Two bf16 neighbours along k, the even one low.
+    Pairs,
+    /// Pairs, three panels of them: every f32 is the sum of three bf16, its significand cut into
+    /// pieces of 8 bits. A product of two f32 is then that of the pieces, of which those below
+    /// 2⁻²¹ of it are left out; an infinity becomes NaN.
+    Pieces,
+}
+
+impl Words {
+    /// Panels that an operand is packed into.
+    pub fn panels(self) -> i64 {
+        match self {
+            Self::Pieces => 3,
+            _ => 1,
+        }
+    }
+
+    /// Elements of a word along k.
+    pub fn elements(self) -> i64 {
+        match self {
+            Self::Single => 1,
+            _ => 2,
+        }
+    }
+
+    /// Whether tile registers multiply them.
+    pub fn in_tiles(self, machine: &Machine) -> bool {
+        machine.tiles && self != Self::Single
+    }
+}
+
 /// Rows and columns of results that fit the registers beside two of the right operand and one
 /// broadcast; with tiles, what a tile of rows and two of columns hold.
-pub(crate) fn block(machine: &Machine, pairs: bool) -> (u32, u32) {
+pub(crate) fn block(machine: &Machine, words: Words) -> (u32, u32) {
     match machine.registers {
-        _ if pairs && machine.tiles => (TILE as u32, 2 * TILE as u32),
+        _ if words.in_tiles(machine) => (TILE as u32, 2 * TILE as u32),
         32.. => (12, 2 * machine.lanes),
         _ => (6, 2 * machine.lanes),
     }
@@ -51,8 +87,8 @@ pub(crate) fn clear(emit: &mut Emit<'_>, sums: ValueId, rows: ValueId, width: u6
 
 /// sums += left·right.
 pub(crate) fn multiply(emit: &mut Emit<'_>, block: &Block<'_>) {
-    let (mr, nr) = self::block(emit.machine, block.left.pairs);
-    let tiles = block.left.pairs && emit.machine.tiles;
+    let (mr, nr) = self::block(emit.machine, block.left.words);
+    let tiles = block.left.words.in_tiles(emit.machine);
     // Heights of blocks: whole ones, then smaller ones for what is left. For tiles one height will
     // do, as there is scratch for whole blocks.
     let mut heights = Vec::new();
@@ -120,7 +156,7 @@ fn registers(
         .iter()
         .map(|place| emit.b.load(sums, *place, DType::F32, lanes))
         .collect();
-    let pairs = block.left.pairs;
+    let pairs = block.left.words == Words::Pairs;
     let (zero, one, two) = (emit.b.index(0), emit.b.index(1), emit.b.index(2));
     // Words along k, two at a time, then the last of an odd number.
     let words = if pairs {
@@ -192,12 +228,22 @@ fn tile_registers(
     let mut inside = open.inside.clone();
     let left = emit.b.element(left, open.variable, 4 * block.left.k_step);
     let right = emit.b.element(right, open.variable, 4 * block.right.k_step);
-    let columns = columns.map(|column| load(emit, right, column, 4 * block.right.k_step));
-    for (tile, sums) in (0..).zip(inside.chunks_mut(2)) {
-        let step = 4 * block.left.step;
-        let rows = load(emit, left, row_of(tile) * step, step);
-        for (sum, column) in sums.iter_mut().zip(columns) {
-            *sum = emit.b.op(Operation::TileDot(*sum, rows, column));
+    let panels = block.left.words.panels();
+    for piece in 0..panels {
+        let columns = columns.map(|column| {
+            let offset = 4 * block.right.panel_step * piece + column;
+            load(emit, right, offset, 4 * block.right.k_step)
+        });
+        // Pieces that together are too small to count are not multiplied.
+        for other in 0..panels - piece {
+            for (tile, sums) in (0..).zip(inside.chunks_mut(2)) {
+                let step = 4 * block.left.step;
+                let offset = 4 * block.left.panel_step * other + row_of(tile) * step;
+                let rows = load(emit, left, offset, step);
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = emit.b.op(Operation::TileDot(*sum, rows, column));
+                }
+            }
         }
     }
     let values = emit.b.end_loop(open, &inside);

@@ -1,6 +1,7 @@
 //! Packing: a block of an operand, evaluated and laid out for the micro-kernel.
 //!
-//! In words of 4 bytes (an f32, or two bf16 neighbours along k, the even one low):
+//! In words of 4 bytes (an f32, or two bf16 neighbours along k, the even one low; of f32 that are cut
+//! into pieces, three panels of such pairs):
 //! - the left operand is `[m][k]` if its memory runs along k, else `[k][m]`: the micro-kernel reads
 //!   single words, so any constant strides will do, and packing copies what is contiguous;
 //! - the right operand is `[n / NR][k][NR]`; what runs along k is transposed by shuffles.
@@ -17,9 +18,9 @@ use mm1_package::DType;
 
 use super::contract::is_contiguous;
 use super::emit::Emit;
-use super::micro;
+use super::micro::{self, Words};
 use crate::kernel::{AxisId, Coordinate, Expr, ExprId};
-use crate::loops::{Compare, IndexOp, IntBinary, Operation, ValueId};
+use crate::loops::{Compare, FloatBinary, IndexOp, IntBinary, Operation, ValueId};
 
 /// A packed block of an operand.
 pub(crate) struct Panel {
@@ -27,8 +28,9 @@ pub(crate) struct Panel {
     /// Axis of the operand that is not folded.
     axis: AxisId,
     k: AxisId,
-    /// Whether words are pairs of bf16.
-    pub pairs: bool,
+    pub words: Words,
+    /// Words from one panel of pieces to the next.
+    pub panel_step: i64,
     /// Words per step of a word along k.
     pub k_step: i64,
     /// Words per step of the other axis inside a group.
@@ -48,6 +50,8 @@ struct Waiting {
     ptr: ValueId,
     /// Words from line to line.
     step: i64,
+    /// Words from one panel of pieces to the next.
+    panel_step: i64,
     /// Whether lines run along k.
     along_k: bool,
 }
@@ -63,7 +67,8 @@ impl Panel {
             ptr: emit.scratch,
             axis,
             k,
-            pairs: false,
+            words: Words::Single,
+            panel_step: 0,
             k_step: 1,
             step,
             group: 0,
@@ -81,29 +86,28 @@ impl Panel {
         k: AxisId,
         mc: u64,
         kc: u64,
-        pairs: bool,
+        words: Words,
     ) -> Self {
-        if !pairs && let Some(panel) = Self::in_place(emit, expr, axis, k) {
+        if words == Words::Single
+            && let Some(panel) = Self::in_place(emit, expr, axis, k)
+        {
             return panel;
         }
-        let words = words_of(emit, kc, pairs);
+        let length = words_of(emit, kc, words);
         let along_m = !is_contiguous(emit, expr, k) && is_contiguous(emit, expr, axis);
-        let tiles = pairs && emit.machine.tiles;
+        let tiles = words.in_tiles(emit.machine);
         let (k_step, step) = match along_m && !tiles {
             true => ((mc + SPACE) as i64, 1),
-            false => (1, (words + SPACE) as i64),
+            false => (1, (length + SPACE) as i64),
         };
-        let bytes = 4 * ((mc + SPACE) * (words + SPACE));
-        let offset = emit.b.reserve_scratch(bytes);
-        let ptr = emit.scratch_at(offset);
+        let (ptr, panel_step) = reserve(emit, (mc + SPACE) * (length + SPACE), words);
         let waiting = (along_m && tiles).then(|| {
             let line = mc + SPACE;
-            let offset = emit
-                .b
-                .reserve_scratch(4 * line * u64::from(emit.machine.lanes));
+            let (ptr, panel_step) = reserve(emit, line * u64::from(emit.machine.lanes), words);
             Waiting {
-                ptr: emit.scratch_at(offset),
+                ptr,
                 step: line as i64,
+                panel_step,
                 along_k: false,
             }
         });
@@ -111,7 +115,8 @@ impl Panel {
             ptr,
             axis,
             k,
-            pairs,
+            words,
+            panel_step,
             k_step,
             step,
             group: mc as i64,
@@ -129,32 +134,38 @@ impl Panel {
         k: AxisId,
         nc: u64,
         kc: u64,
-        pairs: bool,
+        words: Words,
     ) -> Self {
         let lanes = u64::from(emit.machine.lanes);
-        let (_, nr) = micro::block(emit.machine, pairs);
+        let (_, nr) = micro::block(emit.machine, words);
         let nr = u64::from(nr);
-        let words = words_of(emit, kc, pairs).next_multiple_of(lanes);
-        let offset = emit.b.reserve_scratch(4 * nc.next_multiple_of(nr) * words);
+        let length = words_of(emit, kc, words).next_multiple_of(lanes);
+        let (ptr, panel_step) = reserve(emit, nc.next_multiple_of(nr) * length, words);
         let waiting =
             (is_contiguous(emit, expr, k) && !is_contiguous(emit, expr, axis)).then(|| {
-                let row = words + lanes + SPACE;
-                let offset = emit.b.reserve_scratch(4 * row * lanes);
+                let length = match words {
+                    Words::Pieces => 2 * length + lanes,
+                    Words::Single | Words::Pairs => length,
+                };
+                let row = length + lanes + SPACE;
+                let (ptr, panel_step) = reserve(emit, row * lanes, Words::Single);
                 Waiting {
-                    ptr: emit.scratch_at(offset),
+                    ptr,
                     step: row as i64,
+                    panel_step,
                     along_k: true,
                 }
             });
         Self {
-            ptr: emit.scratch_at(offset),
+            ptr,
             axis,
             k,
-            pairs,
+            words,
+            panel_step,
             k_step: nr as i64,
             step: 1,
             group: nr as i64,
-            group_step: (words * nr) as i64,
+            group_step: (length * nr) as i64,
             waiting,
             in_place: false,
         }
@@ -186,12 +197,38 @@ pub(super) fn plain_rows(
 }
 
 /// Words of a block along k.
-fn words_of(emit: &Emit<'_>, kc: u64, pairs: bool) -> u64 {
-    let words = if pairs { kc.div_ceil(2) } else { kc };
-    match pairs && emit.machine.tiles {
-        true => words.next_multiple_of(micro::TILE as u64),
-        false => words,
+fn words_of(emit: &Emit<'_>, kc: u64, words: Words) -> u64 {
+    let length = kc.div_ceil(words.elements() as u64);
+    match words.in_tiles(emit.machine) {
+        true => length.next_multiple_of(micro::TILE as u64),
+        false => length,
     }
+}
+
+/// Scratch for panels of so many words each, and the words from one to the next.
+fn reserve(emit: &mut Emit<'_>, length: u64, words: Words) -> (ValueId, i64) {
+    let offset = emit.b.reserve_scratch(4 * length * words.panels() as u64);
+    (emit.scratch_at(offset), length as i64)
+}
+
+/// What a value puts into each panel: itself, or its pieces, each the upper half of what those
+/// before it left over.
+fn pieces(emit: &mut Emit<'_>, words: Words, value: ValueId) -> Vec<ValueId> {
+    if words != Words::Pieces {
+        return vec![value];
+    }
+    let lanes = emit.b.lanes(value);
+    let keep = emit.b.op(Operation::Int(!0xffff, lanes));
+    let mut rest = value;
+    (0..words.panels())
+        .map(|_| {
+            let bits = emit.b.op(Operation::Bitcast(rest));
+            let upper = emit.b.int(IntBinary::And, bits, keep);
+            let piece = emit.b.op(Operation::Bitcast(upper));
+            rest = emit.b.binary(FloatBinary::Sub, rest, piece);
+            piece
+        })
+        .collect()
 }
 
 /// Fills a panel with the elements of `range` × `block` (of k).
@@ -234,7 +271,7 @@ pub(crate) fn pack(
     }
 }
 
-/// Writes one row along k: elements next to each other, then a zero.
+/// Writes one row along k, once per panel: elements next to each other, then a zero.
 fn row_of(
     emit: &mut Emit<'_>,
     panel: &Panel,
@@ -242,11 +279,12 @@ fn row_of(
     to: ValueId,
     block: [ValueId; 2],
 ) -> Result<(), String> {
+    let panel_step = panel.panel_step;
     emit.hoist(expr, &[panel.k])?;
     let lanes = emit.machine.lanes;
-    let (dtype, bytes) = match panel.pairs {
-        true => (DType::Bf16, 2),
-        false => (DType::F32, 4),
+    let (dtype, bytes) = match panel.words {
+        Words::Single => (DType::F32, 4),
+        Words::Pairs | Words::Pieces => (DType::Bf16, 2),
     };
     let widths = emit.widths(panel.k, 2 * lanes);
     emit.levels(panel.k, block, &widths, &[], &mut |emit, _, _| {
@@ -255,16 +293,20 @@ fn row_of(
         let value = emit.float_at(expr, lanes)?;
         let local = emit.b.index_op(IndexOp::Sub, at, block[0]);
         let to = emit.b.element(to, local, bytes);
-        emit.b.store(to, 0, value, dtype);
+        for (number, piece) in (0..).zip(pieces(emit, panel.words, value)) {
+            emit.b.store(to, 4 * panel_step * number, piece, dtype);
+        }
         Ok(Vec::new())
     })?;
-    if panel.pairs {
+    if panel.words != Words::Single {
         let count = emit.b.index_op(IndexOp::Sub, block[1], block[0]);
         let end = emit.b.element(to, count, bytes);
         // To the end of the pair, or of any tile: beyond it follows space.
         let lanes = if emit.machine.tiles { 2 * lanes } else { 1 };
         let zero = emit.b.float(0.0, lanes);
-        emit.b.store(end, 0, zero, dtype);
+        for number in 0..panel.words.panels() {
+            emit.b.store(end, 4 * panel_step * number, zero, dtype);
+        }
     }
     Ok(())
 }
@@ -279,16 +321,13 @@ fn lines(
 ) -> Result<(), String> {
     let lanes = emit.machine.lanes;
     let widths = emit.widths(panel.axis, 2 * lanes);
-    let step = if panel.pairs { 2 } else { 1 };
+    let pairs = panel.words != Words::Single;
+    let step = panel.words.elements();
     let open = emit.b.begin_loop(block[0], block[1], step, &[]);
     let even = open.variable;
     let local = emit.b.index_op(IndexOp::Sub, even, block[0]);
-    let word = if panel.pairs {
-        let two = emit.b.index(2);
-        emit.b.index_op(IndexOp::Div, local, two)
-    } else {
-        local
-    };
+    let step = emit.b.index(step);
+    let word = emit.b.index_op(IndexOp::Div, local, step);
     let line = emit.b.element(panel.ptr, word, 4 * panel.k_step);
     // The odd element of the last pair may not exist.
     let one = emit.b.index(1);
@@ -300,21 +339,21 @@ fn lines(
         emit.levels(panel.axis, range, &widths, &[], &mut |emit, _, _| {
             let at = emit.at(panel.axis)?;
             let lanes = emit.vector.map_or(1, |(_, lanes)| lanes);
-            let mut value = emit.float_at(expr, lanes)?;
-            if panel.pairs {
-                let second = emit.rebound(panel.k, odd, |emit| emit.float_at(expr, lanes))?;
-                let second = emit.or_zero(exists, second)?;
-                value = paired(emit, value, second);
-            }
+            let value = emit.float_at(expr, lanes)?;
             let to = place(emit, panel, line, at, range[0]);
-            let dtype = if panel.pairs { DType::I32 } else { DType::F32 };
-            emit.b.store(to, 0, value, dtype);
+            if !pairs {
+                emit.b.store(to, 0, value, DType::F32);
+                return Ok(Vec::new());
+            }
+            let second = emit.rebound(panel.k, odd, |emit| emit.float_at(expr, lanes))?;
+            let second = emit.or_zero(exists, second)?;
+            store_pair(emit, panel, (to, 0), [value, second]);
             Ok(Vec::new())
         })?;
         Ok(())
     })?;
     emit.b.end_loop(open, &[]);
-    if panel.pairs && emit.machine.tiles {
+    if panel.words.in_tiles(emit.machine) {
         complete(emit, panel, range, block)?;
     }
     Ok(())
@@ -343,7 +382,10 @@ fn complete(
         let lanes = emit.vector.map_or(1, |(_, lanes)| lanes);
         let zero = emit.b.op(Operation::Int(0, lanes));
         let to = place(emit, panel, line, at, range[0]);
-        emit.b.store(to, 0, zero, DType::I32);
+        for number in 0..panel.words.panels() {
+            emit.b
+                .store(to, 4 * panel.panel_step * number, zero, DType::I32);
+        }
         Ok(Vec::new())
     })?;
     emit.b.end_loop(open, &[]);
@@ -395,6 +437,7 @@ fn lines_transposed(
     let standing = Panel {
         ptr: waiting.ptr,
         k_step: waiting.step,
+        panel_step: waiting.panel_step,
         step: 1,
         waiting: None,
         ..*panel
@@ -415,15 +458,14 @@ fn lines_transposed(
     let inner = emit.b.begin_loop(zero, count, i64::from(lanes), &[]);
     let from = emit.b.element(waiting.ptr, inner.variable, 4);
     let to = emit.b.element(to, inner.variable, 4 * panel.step);
-    let mut square: Vec<ValueId> = (0..i64::from(lanes))
-        .map(|line| {
-            emit.b
-                .load(from, 4 * waiting.step * line, DType::I32, lanes)
-        })
-        .collect();
-    transpose(emit, &mut square);
-    for (line, value) in (0..).zip(square) {
-        emit.b.store(to, 4 * panel.step * line, value, DType::I32);
+    for number in 0..panel.words.panels() {
+        let bytes = emit.b.index(4 * waiting.panel_step * number);
+        let from = emit.b.op(Operation::Offset(from, bytes));
+        let lines = turned(emit, (from, waiting.step), DType::I32);
+        for (line, value) in (0..).zip(lines) {
+            let offset = 4 * (panel.panel_step * number + panel.step * line);
+            emit.b.store(to, offset, value, DType::I32);
+        }
     }
     emit.b.end_loop(inner, &[]);
     emit.b.end_loop(outer, &[]);
@@ -431,58 +473,105 @@ fn lines_transposed(
 }
 
 /// Writes rows along k to waiting space, as many as a register has lanes, and transposes them.
+/// What is cut into pieces waits in one piece.
 fn rows_transposed(
     emit: &mut Emit<'_>,
     panel: &Panel,
-    Waiting {
-        ptr: waiting,
-        step: row,
-        ..
-    }: Waiting,
+    waiting: Waiting,
     expr: ExprId,
     range: [ValueId; 2],
     block: [ValueId; 2],
 ) -> Result<(), String> {
-    let lanes = emit.machine.lanes;
-    let (zero, all, one) = (
-        emit.b.index(0),
-        emit.b.index(i64::from(lanes)),
-        emit.b.index(1),
-    );
+    let lanes = i64::from(emit.machine.lanes);
+    let lying = Panel {
+        words: match panel.words {
+            Words::Pieces => Words::Single,
+            words => words,
+        },
+        ..*panel
+    };
+    let (zero, all, one) = (emit.b.index(0), emit.b.index(lanes), emit.b.index(1));
     let last = emit.b.index_op(IndexOp::Sub, range[1], one);
-    let outer = emit.b.begin_loop(range[0], range[1], i64::from(lanes), &[]);
+    let count = emit.b.index_op(IndexOp::Sub, block[1], block[0]);
+    let outer = emit.b.begin_loop(range[0], range[1], lanes, &[]);
     let first = outer.variable;
     let inner = emit.b.begin_loop(zero, all, 1, &[]);
     // Past the range the last row is repeated.
     let at = emit.b.add(first, inner.variable);
     let at = emit.least(at, last);
-    let to = emit.b.element(waiting, inner.variable, 4 * row);
-    emit.rebound(panel.axis, at, |emit| row_of(emit, panel, expr, to, block))?;
-    emit.b.end_loop(inner, &[]);
-
-    let count = emit.b.index_op(IndexOp::Sub, block[1], block[0]);
-    let words = if panel.pairs {
-        let up = emit.b.add(count, one);
-        let two = emit.b.index(2);
-        emit.b.index_op(IndexOp::Div, up, two)
-    } else {
-        count
-    };
-    let dtype = if panel.pairs { DType::I32 } else { DType::F32 };
-    let column = place(emit, panel, panel.ptr, first, range[0]);
-    let inner = emit.b.begin_loop(zero, words, i64::from(lanes), &[]);
-    let from = emit.b.element(waiting, inner.variable, 4);
-    let to = emit.b.element(column, inner.variable, 4 * panel.k_step);
-    let mut square: Vec<ValueId> = (0..i64::from(lanes))
-        .map(|line| emit.b.load(from, 4 * row * line, dtype, lanes))
-        .collect();
-    transpose(emit, &mut square);
-    for (line, value) in (0..).zip(square) {
-        emit.b.store(to, 4 * panel.k_step * line, value, dtype);
+    let to = emit
+        .b
+        .element(waiting.ptr, inner.variable, 4 * waiting.step);
+    emit.rebound(panel.axis, at, |emit| row_of(emit, &lying, expr, to, block))?;
+    if panel.words == Words::Pieces {
+        // To the end of a tile.
+        let end = emit.b.element(to, count, 4);
+        let nothing = emit.b.float(0.0, 2 * emit.machine.lanes);
+        emit.b.store(end, 0, nothing, DType::F32);
     }
     emit.b.end_loop(inner, &[]);
+
+    let column = place(emit, panel, panel.ptr, first, range[0]);
+    if panel.words == Words::Pieces {
+        let size = emit.b.index(2 * micro::TILE);
+        let up = emit.b.index(2 * micro::TILE - 1);
+        let up = emit.b.add(count, up);
+        let tiles = emit.b.index_op(IndexOp::Div, up, size);
+        let end = emit.b.index_op(IndexOp::Mul, tiles, size);
+        let inner = emit.b.begin_loop(zero, end, lanes, &[]);
+        let from = emit.b.element(waiting.ptr, inner.variable, 4);
+        let to = emit.b.element(column, inner.variable, 2 * panel.k_step);
+        let lines = turned(emit, (from, waiting.step), DType::F32);
+        for (number, pair) in (0..).zip(lines.chunks(2)) {
+            store_pair(emit, panel, (to, panel.k_step * number), [pair[0], pair[1]]);
+        }
+        emit.b.end_loop(inner, &[]);
+    } else {
+        let (words, dtype) = match panel.words {
+            Words::Single => (count, DType::F32),
+            Words::Pairs | Words::Pieces => {
+                let up = emit.b.add(count, one);
+                let two = emit.b.index(2);
+                (emit.b.index_op(IndexOp::Div, up, two), DType::I32)
+            }
+        };
+        let inner = emit.b.begin_loop(zero, words, lanes, &[]);
+        let from = emit.b.element(waiting.ptr, inner.variable, 4);
+        let to = emit.b.element(column, inner.variable, 4 * panel.k_step);
+        for (number, line) in (0..).zip(turned(emit, (from, waiting.step), dtype)) {
+            emit.b.store(to, 4 * panel.k_step * number, line, dtype);
+        }
+        emit.b.end_loop(inner, &[]);
+    }
     emit.b.end_loop(outer, &[]);
     Ok(())
+}
+
+/// Reads a square of words, as many lines as a register has lanes and so many words apart, and
+/// gives its columns.
+fn turned(emit: &mut Emit<'_>, (from, step): (ValueId, i64), dtype: DType) -> Vec<ValueId> {
+    let lanes = emit.machine.lanes;
+    let mut square: Vec<ValueId> = (0..i64::from(lanes))
+        .map(|line| emit.b.load(from, 4 * step * line, dtype, lanes))
+        .collect();
+    transpose(emit, &mut square);
+    square
+}
+
+/// Stores the pairs of two registers of neighbours along k, in as many panels as they have
+/// pieces, at an address and words beyond it.
+fn store_pair(
+    emit: &mut Emit<'_>,
+    panel: &Panel,
+    (to, word): (ValueId, i64),
+    values: [ValueId; 2],
+) {
+    let [even, odd] = values.map(|value| pieces(emit, panel.words, value));
+    for (number, (even, odd)) in (0..).zip(even.into_iter().zip(odd)) {
+        let pair = paired(emit, even, odd);
+        let offset = 4 * (word + panel.panel_step * number);
+        emit.b.store(to, offset, pair, DType::I32);
+    }
 }
 
 /// Transposes a square of registers: for each power of two, exchanges the off-diagonal halves of

@@ -151,7 +151,8 @@ struct Emitter<'a> {
     text: String,
     /// What each value is called; several may share a name.
     names: Vec<String>,
-    /// Which values are bf16 numbers, so that rounding would not change them.
+    /// Which values are bf16 numbers, or their bits: the lower half of each lane is zero, so that
+    /// rounding would not change them.
     is_bf16: Vec<bool>,
     temporaries: u32,
 }
@@ -322,14 +323,18 @@ impl<'a> Emitter<'a> {
                 Stmt::Let(value, operation) => {
                     let name = self.operation(*value, operation)?;
                     self.alias(*value, name);
-                    self.is_bf16[value.0 as usize] = matches!(
-                        operation,
+                    self.is_bf16[value.0 as usize] = match operation {
                         Operation::RoundBf16(_)
-                            | Operation::Load {
-                                dtype: DType::Bf16,
-                                ..
-                            }
-                    );
+                        | Operation::Load {
+                            dtype: DType::Bf16, ..
+                        } => true,
+                        Operation::Int(number, _) => number & 0xffff == 0,
+                        Operation::IntBinary(IntBinary::And, a, b) => {
+                            self.is_bf16[a.0 as usize] || self.is_bf16[b.0 as usize]
+                        }
+                        Operation::Bitcast(x) => self.is_bf16[x.0 as usize],
+                        _ => false,
+                    };
                 }
                 Stmt::Store {
                     ptr,
@@ -413,6 +418,21 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
+    /// Stores bf16 numbers. Picking the odd halves of all words is one instruction for two
+    /// registers; a shift and a truncation would be five.
+    fn store_upper_halves(&mut self, x: &str, address: &str, lanes: u32) {
+        let (float, halves) = (register("f32", lanes), register("i16", 2 * lanes));
+        let narrow = register("i16", lanes);
+        let bits = self.temporary(format_args!("vector.bitcast {x} : {float} to {halves}"));
+        let odd: Vec<u32> = (0..lanes).map(|lane| 2 * lane + 1).collect();
+        let bits = self.temporary(format_args!(
+            "vector.shuffle {bits}, {bits} {odd:?} : {halves}, {halves}"
+        ));
+        self.line(format_args!(
+            "llvm.store {bits}, {address} {{alignment = 2 : i64}} : {narrow}, !llvm.ptr"
+        ));
+    }
+
     fn store(&mut self, ptr: ValueId, offset: i64, value: ValueId, dtype: DType) {
         let address = self.address(ptr, offset);
         let name = self.name(value).to_owned();
@@ -421,7 +441,12 @@ impl<'a> Emitter<'a> {
             DType::F32 => (name, register("f32", lanes), 4),
             DType::I32 => (name, register("i32", lanes), 4),
             DType::Bf16 => {
-                let bits = if self.is_bf16[value.0 as usize] {
+                let exact = self.is_bf16[value.0 as usize];
+                if exact && lanes > 1 {
+                    self.store_upper_halves(&name, &address, lanes);
+                    return;
+                }
+                let bits = if exact {
                     let bits = self.bitcast(&name, "f32", "i32", lanes);
                     let sixteen = self.int(16, lanes);
                     self.two("arith.shrui", &bits, &sixteen, &register("i32", lanes))
