@@ -32,6 +32,7 @@ mod roof;
 mod stages;
 mod tensors;
 mod trained;
+mod undisturbed;
 mod weights;
 
 use std::process::ExitCode;

@@ -1,7 +1,6 @@
 //! `mm1c bench`: a training step on made-up tokens, and where its time goes.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use mm1_dsl::model::Precision;
 use mm1_package::{ExtentRef, Launch, ModelFacts, Package};
@@ -17,7 +16,7 @@ use crate::compile::{package_of, threads};
 use crate::convert::train_config;
 use crate::failure::Failure;
 use crate::roof::Roof;
-use crate::{device, given};
+use crate::{device, given, undisturbed};
 
 /// Repeats of a program when its launches are timed one by one; the shortest counts.
 const REPEATS: usize = 5;
@@ -55,22 +54,21 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         .iter()
         .map(|it| it.stats.text_tokens + it.stats.image_tokens)
         .sum();
-    let mut seconds = Vec::with_capacity(args.steps.max(1));
-    // The first step touches memory for the first time; it is not timed.
-    for step in 0..=args.steps.max(1) as u64 {
-        let begin = Instant::now();
+    let mut number = 0;
+    let mut step = || -> Result<(), Failure> {
+        number += 1;
         config
             .optimizer
-            .step(&mut executor, step + 1, step + 1, &batches)?;
+            .step(&mut executor, number, number, &batches)?;
         // A GPU may still be at work on the update.
         executor.synchronize()?;
-        if step > 0 {
-            seconds.push(begin.elapsed().as_secs_f64());
-        }
-    }
+        Ok(())
+    };
+    // The first step touches memory for the first time; it is not timed.
+    step()?;
+    let times = undisturbed::time(args.steps, step)?;
     let peak_rss = resident_memory().map_or(0, |(_, peak)| peak);
-    seconds.sort_by(f64::total_cmp);
-    let median = seconds[seconds.len() / 2];
+    let median = times.median();
     let bf16 = model.train.precision == Precision::Bf16;
     let roof = Roof::new(args, &mut executor, bf16)?;
     let (peak_flops, peak_bytes) = (roof.flops, roof.bytes);
@@ -106,8 +104,8 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         let out = json!({
             "model": model.name, "target": package.target, "backend": package.backend,
             "device": executor.device_name(), "device_memory_bytes": executor.memory(),
-            "threads": threads, "step_ms": median * 1e3, "min_step_ms": seconds[0] * 1e3,
-            "steps": seconds.len(), "tokens_per_second": tokens as f64 / median,
+            "threads": threads, "step_ms": median * 1e3, "min_step_ms": times.shortest * 1e3,
+            "steps": times.counted.len(), "all_steps": times.all, "undisturbed": times.undisturbed, "tokens_per_second": tokens as f64 / median,
             "gflop_per_step": flops / 1e9,
             "peak_gflops": peak_flops.map(|it| it / 1e9), "peak_gbs": peak_bytes / 1e9,
             "start_rss_bytes": start_rss, "loaded_rss_bytes": loaded_rss,
@@ -117,13 +115,20 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         return Ok(());
     }
     outln!(
-        "{} on {}, {} {}: {:.1} ms per step (best {:.1}), {:.0} tokens/s, {:.1} GFLOP",
+        "{} on {}, {} {}: {:.1} ms per step (best {:.1}; {} of {} steps{}), {:.0} tokens/s, \
+         {:.1} GFLOP",
         model.name,
         executor.device_name(),
         package.target,
         package.backend,
         median * 1e3,
-        seconds[0] * 1e3,
+        times.shortest * 1e3,
+        times.counted.len(),
+        times.all,
+        match times.undisturbed {
+            true => "",
+            false => ", the fastest: others used the machine",
+        },
         tokens as f64 / median,
         flops / 1e9,
     );
