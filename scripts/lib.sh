@@ -219,3 +219,59 @@ prepare() {
   need_rust
   need_llvm
 }
+
+# --------------------------------------------------------------------------------------- ptxas
+
+# NVIDIA's assembler as a Python package carries it, for x86-64 Linux.
+ptxas_wheel=nvidia_cuda_nvcc-13.5.37-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl
+ptxas_sum=f5c4f7ead5d964fb4af42bbf1e6d3ec3c1e6e9d83b53749f691d387e7fcaa3a7
+
+# Fetches the package into a folder: by pip, which knows this machine's index, or from the index.
+fetch_ptxas() {
+  local index=${PIP_INDEX_URL:-https://pypi.org/simple} page link
+  if python3 -m pip --version >/dev/null 2>&1 &&
+    python3 -m pip download --quiet --no-deps --only-binary :all: --platform manylinux_2_17_x86_64 \
+      -d "$1" nvidia-cuda-nvcc==13.5.37 >&2; then
+    return
+  fi
+  page=${index%/}/nvidia-cuda-nvcc/
+  link=$(fetch "$page" | grep -oE "href=\"[^\"#]*$ptxas_wheel" | head -n1 | cut -d'"' -f2) && [ -n "$link" ] || return
+  case $link in
+    http*) ;;
+    /*) link=$(printf '%s' "$page" | cut -d/ -f1-3)$link ;;
+    *) link=$page$link ;;
+  esac
+  fetch "$link" >"$1/$ptxas_wheel"
+}
+
+# Unpacks one file of a zip archive to standard output.
+unzip_one() {
+  if have unzip; then
+    unzip -p "$1" "$2"
+  elif have python3; then
+    python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))' "$1" "$2"
+  else
+    can_install && apt_install unzip && unzip -p "$1" "$2"
+  fi
+}
+
+# After it, `ptxas` is the assembler: MM1C_PTXAS, or the pinned one. Fails where there is none.
+need_ptxas() {
+  ptxas=${MM1C_PTXAS:-$target/ptxas-13.5.37}
+  [ -x "$ptxas" ] && return
+  [ -z "${MM1C_PTXAS:-}" ] && [ "$(uname -sm)" = "Linux x86_64" ] || return
+  local folder found
+  folder=$(mktemp -d)
+  say "fetching ptxas 13.5.37 (47 MB)"
+  if fetch_ptxas "$folder"; then
+    found=$(sha256sum "$folder/$ptxas_wheel" | cut -d' ' -f1)
+    if [ "$found" != "$ptxas_sum" ]; then
+      say "the package of ptxas has hash $found, not $ptxas_sum"
+    elif mkdir -p "$target" && unzip_one "$folder/$ptxas_wheel" nvidia/cu13/bin/ptxas >"$folder/ptxas"; then
+      chmod +x "$folder/ptxas"
+      mv "$folder/ptxas" "$ptxas"
+    fi
+  fi
+  rm -rf "$folder"
+  [ -x "$ptxas" ]
+}

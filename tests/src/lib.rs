@@ -1,5 +1,7 @@
 //! What the tests of whole models share: fixtures, comparison, running programs, golden text.
 
+#[cfg(feature = "mlir")]
+pub mod assemble;
 pub mod case;
 pub mod compare;
 pub mod differences;
