@@ -255,17 +255,24 @@ pub enum Body {
 }
 
 impl Scheduled {
-    /// Schedules a kernel.
+    /// Schedules a kernel whose buffers start at multiples of so many bytes in every launch.
     ///
     /// # Errors
     /// A kernel that has no schedule for the target.
-    pub fn new(kernel: Kernel, backend: Backend, target: &Target) -> Result<Self, String> {
+    pub fn new(
+        kernel: Kernel,
+        alignment: &[u32],
+        backend: Backend,
+        target: &Target,
+    ) -> Result<Self, String> {
         let fault = |error: String| format!("kernel `{}`: {error}", kernel.name);
         match target {
+            // Loads and stores of a CPU need no alignment.
             Target::Cpu(target) => Self::on_cpu(kernel, &backend.machine(target)),
             #[cfg(feature = "mlir")]
             Target::Gpu(target) => {
-                let scheduled = codegen::nvgpu::schedule(&kernel, target).map_err(fault)?;
+                let scheduled =
+                    codegen::nvgpu::schedule(&kernel, alignment, target).map_err(fault)?;
                 let hash = Self::hash_of(&kernel, &scheduled.summary);
                 // The schedule names its function before it knows what it will change.
                 let (from, to) = (format!("@k{}(", kernel.hash()), format!("@k{hash}("));
@@ -354,10 +361,46 @@ pub fn schedule_kernels(
     backend: Backend,
     target: &Target,
 ) -> Result<Vec<Scheduled>, String> {
+    let alignments = alignments(planned);
     distinct_kernels(planned)
         .into_iter()
-        .map(|kernel| Scheduled::new(kernel, backend, target))
+        .map(|kernel| {
+            let alignment = &alignments[&kernel.hash()];
+            Scheduled::new(kernel, alignment, backend, target)
+        })
         .collect()
+}
+
+/// Bytes that each buffer's address is a multiple of in all calls of a kernel, by its hash.
+fn alignments(planned: &Planned) -> BTreeMap<String, Vec<u32>> {
+    let mut found: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for PlannedProgram { source, fused, .. } in &planned.programs {
+        for call in &fused.calls {
+            let of_call: Vec<u32> = call
+                .args
+                .iter()
+                .map(|(key, first)| {
+                    let info = &fused.buffers[key.0 as usize];
+                    let start = match info.home {
+                        Home::Source(node) => {
+                            let name = &source.graph.node(node).name;
+                            source.bindings.get(name).map_or(0, |(_, offset)| *offset)
+                        }
+                        Home::Arena | Home::Output(_) => 0,
+                    };
+                    let offset = start + first * info.dtype.size();
+                    1 << offset.trailing_zeros().min(plan::ALIGN.trailing_zeros())
+                })
+                .collect();
+            let all = found
+                .entry(call.kernel.hash())
+                .or_insert_with(|| of_call.clone());
+            for (all, own) in all.iter_mut().zip(of_call) {
+                *all = own.min(*all);
+            }
+        }
+    }
+    found
 }
 
 fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, String> {

@@ -6,8 +6,8 @@
 
 use crate::fuse::{Call, Fused, Home};
 
-/// Offsets are multiples of this many bytes.
-const ALIGN: u64 = 64;
+/// Offsets are multiples of this many bytes, as those of all tensors of a package.
+pub(crate) const ALIGN: u64 = 64;
 
 /// Placement of a program's arena buffers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,6 +24,8 @@ pub struct Builder {
     types: Vec<Type>,
     blocks: Vec<Vec<Stmt>>,
     scratch_bytes: u64,
+    /// Warps of a team; a power of two.
+    pub warps: u32,
 }
 
 impl Default for Builder {
@@ -32,6 +34,7 @@ impl Default for Builder {
             types: Vec::new(),
             blocks: vec![Vec::new()],
             scratch_bytes: 0,
+            warps: 1,
         }
     }
 }
@@ -45,6 +48,7 @@ impl Builder {
             types: self.types,
             body,
             scratch_bytes: self.scratch_bytes,
+            warps: self.warps,
         }
     }
 

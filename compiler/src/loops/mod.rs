@@ -11,11 +11,12 @@
 //! hold lanes of two bf16 numbers (even element in the low half) for [`Operation::DotPairs`].
 //!
 //! # Teams
-//! On a GPU a function runs on a *team* of [`TEAM`] threads (a warp): each thread has values of its
-//! own, one lane each, and [`Operation::Member`] tells them apart. `TeamSum` and `TeamMax`
-//! exchange values and must be reached by the whole team. Scratch belongs to the team; a
-//! [`Stmt::TeamSync`] stands between a thread's access and another's to the same element. On a
-//! CPU there is no team, and its emitters refuse these operations.
+//! On a GPU a function runs on a *team* of [`TEAM`] threads (a warp), or of several warps: each
+//! thread has values of its own, and [`Operation::Member`] tells them apart. `TeamSum` and `TeamMax`
+//! exchange values and must be reached by the whole team, as must [`Stmt::TeamSync`]. Scratch belongs
+//! to the team; a `TeamSync` stands between a thread's access and another's to the same element.
+//! Registers of several lanes are read and written at multiples of their bytes, or of 16 where they
+//! have more. On a CPU there is no team, and its emitters refuse these operations.
 //!
 //! # Tiles
 //! A processor with [`Type::Tile`] registers (AMX has eight) multiplies whole tiles of bf16 pairs. Only
@@ -230,7 +231,7 @@ pub enum Operation {
     /// → Index: this thread's number in its team.
     Member,
     /// Scalar F32 → Σ over the team, in every thread: x of thread t and of thread t ⊕ 16 are added
-    /// first, then with distance 8, 4, 2, 1.
+    /// first, then with distance 8, 4, 2, 1; then the sums of warps, likewise from half their number on.
     TeamSum(ValueId),
     /// Scalar F32 → largest of the team, in every thread.
     TeamMax(ValueId),
@@ -313,6 +314,8 @@ pub struct Function {
     pub body: Vec<Stmt>,
     /// Scratch that one thread, or one team, needs.
     pub scratch_bytes: u64,
+    /// Warps of a team.
+    pub warps: u32,
 }
 
 impl Function {

@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::kernel::{AxisId, AxisSize, ExprId, Kernel, StageId};
 use crate::loops::builder::Builder;
-use crate::loops::{Compare, IndexOp, Operation, TEAM, ValueId};
+use crate::loops::{Compare, IndexOp, Operation, ValueId};
 
 /// Where the result of a reducing stage is.
 #[derive(Clone, Debug)]
@@ -19,6 +19,15 @@ pub(crate) enum Tile {
         /// Whether each element is a register of the current lanes.
         registers: bool,
     },
+}
+
+/// The threads of a team that have neighbouring points of the vector axis.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Along {
+    /// This thread's number among them.
+    pub member: ValueId,
+    /// How many.
+    pub threads: u32,
 }
 
 /// What a loop level computes: its number and the values carried so far give the next ones.
@@ -48,6 +57,10 @@ pub(crate) struct Emit<'k> {
     pub tiles: Vec<(StageId, u32, Tile)>,
     /// Axes of every expression.
     pub depends: Vec<Vec<AxisId>>,
+    /// Bytes that the address of each buffer is a multiple of; nothing is known beyond its end.
+    pub alignment: Vec<u32>,
+    /// Threads along the vector axis where they are not the whole team.
+    pub along: Option<Along>,
 }
 
 impl<'k> Emit<'k> {
@@ -82,6 +95,24 @@ impl<'k> Emit<'k> {
             cache: Vec::new(),
             tiles: Vec::new(),
             depends,
+            alignment: Vec::new(),
+            along: None,
+        })
+    }
+
+    /// Threads of a team along the vector axis.
+    pub fn threads_along(&self) -> u32 {
+        match self.along {
+            Some(along) => along.threads,
+            None => self.machine.threads(),
+        }
+    }
+
+    /// The threads of a team along the vector axis.
+    pub fn along(&mut self) -> Along {
+        self.along.unwrap_or_else(|| Along {
+            member: self.b.op(Operation::Member),
+            threads: self.machine.threads(),
         })
     }
 
@@ -129,8 +160,8 @@ impl<'k> Emit<'k> {
     }
 
     /// A loop over `low..high` that binds an axis to the first of `width` consecutive points and
-    /// carries values. Where a team stands for registers, each thread is bound to its own point
-    /// and carries its own values.
+    /// carries values. Where a team stands for registers, each thread is bound to the first of its
+    /// own points and carries its own values.
     pub fn fold(
         &mut self,
         axis: AxisId,
@@ -139,19 +170,35 @@ impl<'k> Emit<'k> {
         inits: &[ValueId],
         body: impl FnOnce(&mut Self, &[ValueId]) -> Result<Vec<ValueId>, String>,
     ) -> Result<Vec<ValueId>, String> {
-        let team = self.machine.team && width == TEAM;
-        let low = match team {
-            true => {
-                let member = self.b.op(Operation::Member);
-                self.b.add(low, member)
-            }
-            false => low,
-        };
-        let open = self.b.begin_loop(low, high, i64::from(width), inits);
+        if !self.machine.team || width == 1 {
+            return self.steps(axis, [low, high], i64::from(width), width, inits, body);
+        }
+        let along = self.along();
+        let lanes = width / along.threads;
+        let skipped = self.b.scaled(along.member, i64::from(lanes));
+        let low = self.b.add(low, skipped);
+        self.steps(axis, [low, high], i64::from(width), lanes, inits, body)
+    }
+
+    /// A loop over `low..high` in steps that binds an axis to the first of so many consecutive
+    /// points and carries values.
+    pub fn steps<T>(
+        &mut self,
+        axis: AxisId,
+        [low, high]: [ValueId; 2],
+        step: i64,
+        lanes: u32,
+        inits: &[ValueId],
+        body: T,
+    ) -> Result<Vec<ValueId>, String>
+    where
+        T: FnOnce(&mut Self, &[ValueId]) -> Result<Vec<ValueId>, String>,
+    {
+        let open = self.b.begin_loop(low, high, step, inits);
         let known = self.cache.len();
         let outer = self.vector;
-        if width > 1 && !team {
-            self.vector = Some((axis, width));
+        if lanes > 1 {
+            self.vector = Some((axis, lanes));
         }
         let inside = open.inside.clone();
         let next = self.bound(axis, open.variable, |this| body(this, &inside))?;
@@ -226,7 +273,14 @@ impl<'k> Emit<'k> {
     pub fn widths(&self, axis: AxisId, widest: u32) -> Vec<u32> {
         if self.machine.team {
             // Threads past the end have nothing to do.
-            return vec![TEAM];
+            let threads = self.threads_along();
+            let lanes = u64::from(widest / threads);
+            return match self.fixed(axis) {
+                Some(size) if size % lanes == 0 => vec![widest],
+                Some(size) if size < u64::from(widest) => vec![threads],
+                None if lanes == 1 => vec![threads],
+                Some(_) | None => vec![widest, threads],
+            };
         }
         let lanes = self.machine.lanes;
         let Some(size) = self.fixed(axis) else {

@@ -6,6 +6,7 @@
 //! results (tile sizes) or named in [`Lowered::schedule`], which joins the kernel's hash.
 
 mod attention;
+mod columns;
 mod contract;
 pub(crate) mod emit;
 mod grid;
@@ -13,6 +14,7 @@ mod math;
 mod micro;
 mod panels;
 mod rows;
+mod spread;
 mod team;
 mod value;
 
@@ -34,9 +36,11 @@ pub struct Machine {
     pub l1: u64,
     /// Bytes of the second-level cache of one core.
     pub l2: u64,
-    /// Whether a team of threads takes the place of vector registers (a GPU): values have one
-    /// lane, and neighbouring points of the vector axis belong to neighbouring threads.
+    /// Whether a team of threads takes the place of vector registers (a GPU): neighbouring points
+    /// of the vector axis, or neighbouring groups of `lanes` points, belong to neighbouring threads.
     pub team: bool,
+    /// Warps of a team.
+    pub warps: u32,
 }
 
 impl Machine {
@@ -51,6 +55,7 @@ impl Machine {
             l1: 32 << 10,
             l2: 1 << 20,
             team: false,
+            warps: 1,
         }
     }
 
@@ -62,10 +67,15 @@ impl Machine {
         }
     }
 
-    /// Points that are computed side by side: lanes of a register, or threads of a team.
+    /// Threads of a team.
+    pub fn threads(&self) -> u32 {
+        TEAM * self.warps
+    }
+
+    /// Points that are computed side by side: lanes of a register, or of the threads of a team.
     pub fn width(&self) -> u32 {
         match self.team {
-            true => TEAM,
+            true => self.threads() * self.lanes,
             false => self.lanes,
         }
     }
@@ -88,6 +98,19 @@ pub struct Lowered {
 /// # Errors
 /// A stage pattern that no strategy covers, or a malformed kernel.
 pub fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
+    lower_aligned(kernel, machine, &[])
+}
+
+/// As [`lower`], where the address of each buffer is a multiple of so many bytes in every launch.
+/// Teams read and write registers of several lanes only where that is known.
+///
+/// # Errors
+/// As [`lower`].
+pub fn lower_aligned(
+    kernel: &Kernel,
+    machine: &Machine,
+    alignment: &[u32],
+) -> Result<Lowered, String> {
     let has =
         |wanted: fn(&StageKind) -> bool| kernel.stages.iter().any(|stage| wanted(&stage.kind));
     let strategy = if attention::is_attention(kernel) {
@@ -98,7 +121,7 @@ pub fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
             false => contract::lower,
         }
     } else {
-        rows::lower
+        return rows::lower(kernel, machine, alignment);
     };
     strategy(kernel, machine)
 }

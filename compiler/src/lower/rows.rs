@@ -5,28 +5,50 @@
 //! are taken one by one and each stage walks its own axis in registers (norms, softmax rows).
 //! The order of every sum depends on sizes and lanes only, never on tiles.
 
-use super::emit::{Emit, Tile};
+use super::columns::{self, Group};
+use super::emit::{Along, Emit, Tile};
 use super::grid;
+use super::spread::{self, Groups, Spread};
 use super::{Lowered, Machine};
 use crate::kernel::{
     Address, AxisId, BufferId, Expr, ExprId, Guard, Kernel, Monoid, Stage, StageId, StageKind,
 };
-use crate::loops::{FloatBinary, Operation, ValueId};
+use crate::loops::{Compare, FloatBinary, IndexOp, Operation, TEAM, ValueId};
 
 /// Choices of this strategy.
-struct Plan {
+pub(super) struct Plan {
     /// The vector axis if it is parallel.
-    shared: Option<AxisId>,
-    /// Lanes taken at once in maps and folds.
+    pub shared: Option<AxisId>,
+    /// Points taken at once in maps and folds.
     widest: u32,
     /// Parallel axes, outermost first.
-    parallel: Vec<AxisId>,
+    pub parallel: Vec<AxisId>,
+    /// What a team's threads do.
+    spread: Spread,
+    /// This thread's part of it, where a team has groups.
+    group: Option<Group>,
 }
 
 /// Lowers a kernel of maps, reductions and scatters.
-pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, String> {
+pub(super) fn lower(
+    kernel: &Kernel,
+    machine: &Machine,
+    alignment: &[u32],
+) -> Result<Lowered, String> {
     let mut emit = Emit::new(kernel, machine)?;
-    let plan = plan(&emit)?;
+    emit.alignment = alignment.to_vec();
+    let mut plan = plan(&emit)?;
+    let mut machine = *machine;
+    if machine.team {
+        plan.spread = spread::choose(&emit, &plan);
+        plan.widest = plan.spread.along * plan.spread.lanes;
+        machine.lanes = plan.spread.lanes;
+        machine.warps = plan.spread.warps;
+    }
+    let mut emit = Emit::new(kernel, &machine)?;
+    emit.alignment = alignment.to_vec();
+    emit.b.warps = machine.warps;
+    deal(&mut emit, &mut plan);
     let unit = kernel
         .stages
         .iter()
@@ -40,7 +62,20 @@ pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, Strin
         })
         .sum::<u64>();
     let vector = plan.shared.map(|axis| (axis, u64::from(plan.widest)));
-    let tiles = grid::choose(kernel, &plan.parallel, unit, vector, machine.team);
+    let tiles = match plan.spread.groups {
+        Groups::None | Groups::Rows(_) => {
+            grid::choose(kernel, &plan.parallel, unit, vector, machine.team)
+        }
+        // All threads of a team are needed for one block of columns.
+        Groups::Folded(_) | Groups::Scattered => {
+            let block = |axis: &AxisId| match Some(*axis) == plan.shared {
+                true => u64::from(plan.widest),
+                false => 1,
+            };
+            let axes = plan.parallel.iter();
+            axes.map(|axis| (*axis, block(axis))).collect()
+        }
+    };
     emit.each_tile(&tiles, |emit, ranges| {
         let ranges: Vec<(AxisId, [ValueId; 2])> = tiles
             .iter()
@@ -49,17 +84,43 @@ pub(super) fn lower(kernel: &Kernel, machine: &Machine) -> Result<Lowered, Strin
             .collect();
         points(emit, &plan, &ranges)
     })?;
-    let schedule = format!(
-        "rows lanes {} widest {} vector {:?}",
-        machine.lanes,
-        plan.widest,
-        plan.shared.map(|axis| axis.0)
-    );
+    let vector = plan.shared.map(|axis| axis.0);
+    let schedule = match machine.team {
+        true => format!("rows, vector {vector:?}, {}", plan.spread.describe()),
+        false => format!(
+            "rows lanes {} widest {} vector {vector:?}",
+            machine.lanes, plan.widest,
+        ),
+    };
     Ok(Lowered {
         function: emit.b.finish(format!("k{}", kernel.hash())),
         tiles,
         schedule,
     })
+}
+
+/// Gives each thread its group, where a team has groups.
+fn deal(emit: &mut Emit<'_>, plan: &mut Plan) {
+    if plan.spread.groups == Groups::None {
+        return;
+    }
+    let (along, count) = (plan.spread.along, plan.spread.count());
+    let member = emit.b.op(Operation::Member);
+    let threads = emit.b.index(i64::from(along));
+    let mut number = emit.b.index_op(IndexOp::Div, member, threads);
+    let own = emit.b.index_op(IndexOp::Rem, member, threads);
+    if along * count < TEAM * plan.spread.warps {
+        // Threads beyond the last whole group are past every end.
+        let used = emit.b.index(i64::from(along * count));
+        let has = emit.b.compare(Compare::Lt, member, used);
+        let far = emit.b.index(1 << 40);
+        number = emit.b.select(has, number, far);
+    }
+    emit.along = Some(Along {
+        member: own,
+        threads: along,
+    });
+    plan.group = Some(Group { number, count });
 }
 
 fn plan(emit: &Emit<'_>) -> Result<Plan, String> {
@@ -110,6 +171,8 @@ fn plan(emit: &Emit<'_>) -> Result<Plan, String> {
         shared,
         widest,
         parallel,
+        spread: Spread::plain(),
+        group: None,
     })
 }
 
@@ -150,13 +213,34 @@ fn score(emit: &Emit<'_>, stage: &Stage, axis: AxisId) -> i64 {
         count(address, guards, 1);
     }
     match emit.fixed(axis) {
-        Some(size) if size < u64::from(emit.machine.width()) => score - 16,
+        // A team's threads go on to further rows of a map.
+        Some(_) if emit.machine.team && matches!(stage.kind, StageKind::Map { .. }) => score,
+        Some(size) if emit.machine.team && size < u64::from(TEAM) => score - 16,
+        Some(size) if !emit.machine.team && size < u64::from(emit.machine.width()) => score - 16,
         _ => score,
     }
 }
 
+/// The axis along which a stage of rows of their own is taken in registers.
+pub(super) fn vector_of(emit: &Emit<'_>, stage: &Stage, own: &[AxisId]) -> Option<AxisId> {
+    best_axis(emit, stage, own).filter(|axis| emit.fixed(*axis) != Some(1))
+}
+
 /// Addresses that expressions read in their own stage.
 pub(super) fn loads<'k>(kernel: &'k Kernel, roots: &[ExprId]) -> Vec<(&'k Address, &'k [Guard])> {
+    let exprs = load_exprs(kernel, roots).into_iter();
+    exprs
+        .filter_map(|expr| match kernel.expr_of(expr) {
+            Expr::Load {
+                address, guards, ..
+            } => Some((address, guards.as_slice())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Loads that expressions make in their own stage.
+pub(super) fn load_exprs(kernel: &Kernel, roots: &[ExprId]) -> Vec<ExprId> {
     let mut seen = Vec::new();
     let mut waiting = roots.to_vec();
     let mut found = Vec::new();
@@ -166,9 +250,7 @@ pub(super) fn loads<'k>(kernel: &'k Kernel, roots: &[ExprId]) -> Vec<(&'k Addres
         }
         seen.push(expr);
         match kernel.expr_of(expr) {
-            Expr::Load {
-                address, guards, ..
-            } => found.push((address, guards.as_slice())),
+            Expr::Load { .. } => found.push(expr),
             Expr::Unary(_, x) | Expr::Round(x) => waiting.push(*x),
             Expr::Binary(_, a, b) => waiting.extend([*a, *b]),
             Expr::SelectEqual {
@@ -204,6 +286,17 @@ fn outer_points(
     ranges: &[(AxisId, [ValueId; 2])],
 ) -> Result<(), String> {
     if let Some(((axis, range), rest)) = outer.split_first() {
+        if let (Groups::Rows(row), Some(group)) = (&plan.spread.groups, plan.group)
+            && row == axis
+        {
+            let low = emit.b.add(range[0], group.number);
+            let step = i64::from(group.count);
+            emit.steps(*axis, [low, range[1]], step, 1, &[], |emit, _| {
+                outer_points(emit, plan, rest, ranges)?;
+                Ok(Vec::new())
+            })?;
+            return Ok(());
+        }
         return emit.each(*axis, *range, |emit| outer_points(emit, plan, rest, ranges));
     }
     let count = emit.kernel.stages.len();
@@ -215,6 +308,9 @@ fn outer_points(
         .find(|(axis, _)| *axis == shared)
         .map(|(_, range)| *range)
         .ok_or("the vector axis is not tiled")?;
+    if let (Groups::Folded(_), Some(group)) = (&plan.spread.groups, plan.group) {
+        return columns::fold(emit, &plan.spread, group, (shared, range));
+    }
     // Stages before the first one along the vector axis are done once.
     let first = emit
         .kernel
@@ -267,7 +363,7 @@ fn stages(emit: &mut Emit<'_>, plan: &Plan, range: std::ops::Range<usize>) -> Re
             .collect();
         let vector = match plan.shared {
             Some(_) => None,
-            None => best_axis(emit, stage, &own).filter(|axis| emit.fixed(*axis) != Some(1)),
+            None => vector_of(emit, stage, &own),
         };
         match &stage.kind {
             StageKind::Map { stores } => {
@@ -287,6 +383,15 @@ fn stages(emit: &mut Emit<'_>, plan: &Plan, range: std::ops::Range<usize>) -> Re
                 address,
                 value,
             } => {
+                if let (Groups::Scattered, Some(group)) = (&plan.spread.groups, plan.group) {
+                    let folded = *stage
+                        .reduced
+                        .first()
+                        .ok_or("a scatter that folds nothing")?;
+                    columns::scatter(emit, group, folded, (*buffer, address, *value))?;
+                    emit.cache.truncate(known);
+                    continue;
+                }
                 // In order of the folded axes.
                 let mut order = stage.reduced.clone();
                 order.extend(own.iter().filter(|axis| !stage.reduced.contains(axis)));
@@ -371,7 +476,7 @@ fn walk_outer(
 }
 
 /// Adds to a row chosen by an index.
-fn scatter(
+pub(super) fn scatter(
     emit: &mut Emit<'_>,
     buffer: BufferId,
     address: &Address,
@@ -444,8 +549,9 @@ fn reduce(
     let mut ptr = emit.scratch_at(offset);
     if emit.machine.team && block > 1 {
         // Each thread has a place of its own in a block.
-        let member = emit.b.op(Operation::Member);
-        ptr = emit.b.element(ptr, member, 4);
+        let along = emit.along();
+        let lanes = i64::from(plan.spread.lanes);
+        ptr = emit.b.element(ptr, along.member, 4 * lanes);
     }
     // Threads read what others wrote.
     let exchanged = emit.machine.team && block == 1;
@@ -515,7 +621,11 @@ fn fold(
     let sums: Vec<ValueId> = widths
         .iter()
         .map(|lanes| {
-            let lanes = if emit.machine.team { 1 } else { *lanes };
+            let lanes = match (emit.machine.team, along) {
+                // A thread's part of a width.
+                (true, Some(_)) => lanes / emit.threads_along(),
+                _ => *lanes,
+            };
             emit.b.float(start, lanes)
         })
         .collect();
@@ -527,18 +637,22 @@ fn fold(
     }
     let mut total = None;
     for sum in sums {
-        let lane = emit.b.op(match (monoid, emit.machine.team) {
-            (Monoid::Sum, false) => Operation::SumLanes(sum),
-            (Monoid::Max, false) => Operation::MaxLanes(sum),
-            (Monoid::Sum, true) => Operation::TeamSum(sum),
-            (Monoid::Max, true) => Operation::TeamMax(sum),
-        });
+        let lane = match (monoid, emit.b.lanes(sum)) {
+            (_, 1) if emit.machine.team => sum,
+            (Monoid::Sum, _) => emit.b.op(Operation::SumLanes(sum)),
+            (Monoid::Max, _) => emit.b.op(Operation::MaxLanes(sum)),
+        };
         total = Some(match total {
             None => lane,
             Some(before) => combine(emit, monoid, before, lane),
         });
     }
-    total.ok_or_else(|| "a fold over no widths".to_owned())
+    let total = total.ok_or_else(|| "a fold over no widths".to_owned())?;
+    Ok(match (monoid, emit.machine.team) {
+        (_, false) => total,
+        (Monoid::Sum, true) => emit.b.op(Operation::TeamSum(total)),
+        (Monoid::Max, true) => emit.b.op(Operation::TeamMax(total)),
+    })
 }
 
 fn combine(emit: &mut Emit<'_>, monoid: Monoid, a: ValueId, b: ValueId) -> ValueId {

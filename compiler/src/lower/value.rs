@@ -212,6 +212,73 @@ impl Emit<'_> {
         (!rows && !guarded).then(|| address.stride(axis))
     }
 
+    /// Whether a register along an axis is one access to memory: contiguous and, for a team,
+    /// aligned, since its threads reach no other addresses by several lanes.
+    fn is_register(
+        &self,
+        buffer: BufferId,
+        address: &Address,
+        guards: &[Guard],
+        (axis, lanes): (AxisId, u32),
+    ) -> bool {
+        self.stride_along(address, guards, axis) == Some(1)
+            && (!self.machine.team || self.is_aligned(buffer, address, axis, lanes))
+    }
+
+    /// Whether every address along an axis at which a thread's points start is a multiple of what
+    /// so many lanes take, or of 16 bytes if they take more.
+    pub fn is_aligned(
+        &self,
+        buffer: BufferId,
+        address: &Address,
+        axis: AxisId,
+        lanes: u32,
+    ) -> bool {
+        let size = bytes(self.kernel.buffers[buffer.0 as usize].dtype);
+        let wanted = (size * i64::from(lanes)).min(16);
+        let known = self.alignment.get(buffer.0 as usize).copied();
+        let others = address
+            .terms
+            .iter()
+            .filter(|(coordinate, _)| match coordinate {
+                Coordinate::Axis(on) => *on != axis,
+                Coordinate::Row(_) => true,
+            });
+        i64::from(known.unwrap_or(1)) % wanted == 0
+            && address.offset * size % wanted == 0
+            && others
+                .into_iter()
+                .all(|(_, stride)| stride * size % wanted == 0)
+    }
+
+    /// A register of values that are computed point by point along the vector axis.
+    fn by_lanes(
+        &mut self,
+        (axis, lanes): (AxisId, u32),
+        mut body: impl FnMut(&mut Self) -> Result<ValueId, String>,
+    ) -> Result<ValueId, String> {
+        let base = self.at(axis)?;
+        let vector = self.vector.take();
+        let mut parts = Vec::new();
+        for lane in 0..lanes {
+            let skipped = self.b.index(i64::from(lane));
+            let point = self.b.add(base, skipped);
+            parts.push(self.rebound(axis, point, &mut body)?);
+        }
+        self.vector = vector;
+        while parts.len() > 1 {
+            let width = 2 * self.b.lanes(parts[0]);
+            let all: Vec<u32> = (0..width).collect();
+            parts = parts
+                .chunks(2)
+                .map(|pair| self.b.op(Operation::Shuffle(pair[0], pair[1], all.clone())))
+                .collect();
+        }
+        parts
+            .pop()
+            .ok_or_else(|| "a register of no lanes".to_owned())
+    }
+
     fn load(
         &mut self,
         buffer: BufferId,
@@ -222,8 +289,11 @@ impl Emit<'_> {
         let dtype = self.kernel.buffers[buffer.0 as usize].dtype;
         if let Some((axis, width)) = self.vector
             && lanes > 1
-            && self.stride_along(address, guards, axis) != Some(1)
+            && !self.is_register(buffer, address, guards, (axis, width))
         {
+            if self.machine.team {
+                return self.by_lanes((axis, width), |this| this.load(buffer, address, guards, 1));
+            }
             let offset = self.b.reserve_scratch(u64::from(4 * width));
             let slot = self.scratch_at(offset);
             let kept = match dtype {
@@ -444,8 +514,11 @@ impl Emit<'_> {
                 if let Some((axis, width)) = self.vector
                     && lanes > 1
                     && !registers
-                    && stride_of(axis) != 1
+                    && (self.machine.team || stride_of(axis) != 1)
                 {
+                    if self.machine.team {
+                        return self.by_lanes((axis, width), |this| this.tile(stage, result, 1));
+                    }
                     let slot = self.b.reserve_scratch(u64::from(4 * width));
                     let slot = self.scratch_at(slot);
                     self.each_lane(axis, width, |this, lane| {
@@ -512,11 +585,25 @@ impl Emit<'_> {
     ) -> Result<(), String> {
         let dtype = self.kernel.buffers[buffer.0 as usize].dtype;
         if let Some((axis, width)) = self.vector {
+            let register = self.is_register(buffer, address, &[], (axis, width));
             match self.stride_along(address, &[], axis) {
                 Some(0) if self.b.lanes(value) == 1 => {}
-                Some(1) => {
+                Some(1) if register => {
                     let value = self.widened(value, width)?;
                     return self.store_here(buffer, address, value);
+                }
+                _ if self.machine.team => {
+                    let value = self.widened(value, width)?;
+                    let base = self.at(axis)?;
+                    let vector = self.vector.take();
+                    for lane in 0..width {
+                        let skipped = self.b.index(i64::from(lane));
+                        let point = self.b.add(base, skipped);
+                        let one = self.b.op(Operation::Shuffle(value, value, vec![lane]));
+                        self.rebound(axis, point, |this| this.store_here(buffer, address, one))?;
+                    }
+                    self.vector = vector;
+                    return Ok(());
                 }
                 _ => {
                     let value = self.widened(value, width)?;

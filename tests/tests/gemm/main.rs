@@ -1,4 +1,4 @@
-//! Hopper contractions and attention as PTX in the emulator, compared with what their kernels mean.
+//! Hopper contractions, attention and rows as PTX in the emulator, compared with what their kernels mean.
 #![cfg(feature = "mlir")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,4 +6,5 @@ mod attention;
 mod build;
 mod hand;
 mod models;
+mod rows;
 mod run;

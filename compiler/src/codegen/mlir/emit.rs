@@ -63,18 +63,18 @@ pub fn emit_function(function: &Function, target: &CpuTarget) -> Result<String, 
 ///
 /// # Errors
 ///
-/// [`CodegenError::Unsupported`]: a register of more than one lane.
+/// [`CodegenError::Unsupported`]: teams of several warps that share a block.
 pub fn emit_team_kernel(
     function: &Function,
     arguments: usize,
     extents: usize,
     teams: u32,
 ) -> Result<String, CodegenError> {
-    let wide = function.types.iter().any(|ty| lanes_of(*ty) != 1);
-    if wide {
-        return Err(CodegenError::Unsupported(
-            "a register of several lanes on a GPU".to_owned(),
-        ));
+    let warps = function.warps;
+    if (warps > 1 && teams > 1) || !warps.is_power_of_two() || warps > TEAM {
+        return Err(CodegenError::Unsupported(format!(
+            "{teams} teams of {warps} warps in a block"
+        )));
     }
     let mut emitter = Emitter::new(function, false, true);
     let pointers = (0..arguments).map(|index| format!("%arg{index}: !llvm.ptr"));
@@ -83,8 +83,18 @@ pub fn emit_team_kernel(
         .chain(sizes)
         .chain(["%tiles: i64".to_owned()])
         .collect();
-    let threads = teams * TEAM;
+    let threads = teams * warps * TEAM;
+    let team = warps * TEAM;
     let scratch = function.scratch_bytes;
+    if warps > 1 {
+        // What the warps of a team say to each other in `TeamSum` and `TeamMax`.
+        let _ = writeln!(
+            emitter.text,
+            "llvm.mlir.global internal @partials() {{addr_space = 3 : i32, alignment = 16 : i64}} : \
+             !llvm.array<{warps} x f32> {{\n%u = llvm.mlir.poison : !llvm.array<{warps} x f32>\n\
+             llvm.return %u : !llvm.array<{warps} x f32>\n}}"
+        );
+    }
     let _ = writeln!(
         emitter.text,
         "llvm.mlir.global external @scratch() {{addr_space = 3 : i32, alignment = 64 : i64}} : \
@@ -96,7 +106,7 @@ pub fn emit_team_kernel(
          %block32 = nvvm.read.ptx.sreg.ctaid.x : i32\n\
          %thread = arith.extui %thread32 : i32 to i64\n\
          %block = arith.extui %block32 : i32 to i64\n\
-         %teamsize = arith.constant {TEAM} : i64\n\
+         %teamsize = arith.constant {team} : i64\n\
          %teams = arith.constant {teams} : i64\n\
          %team = arith.divui %thread, %teamsize : i64\n\
          %member = arith.remui %thread, %teamsize : i64\n\
@@ -146,7 +156,7 @@ impl Inputs {
 struct Emitter<'a> {
     function: &'a Function,
     bf16_dot: bool,
-    /// Whether a team of threads runs the function.
+    /// Whether a team of threads runs the function, and so in registers of aligned memory.
     team: bool,
     text: String,
     /// What each value is called; several may share a name.
@@ -357,9 +367,7 @@ impl<'a> Emitter<'a> {
                          (i16, i16, !llvm.ptr, i64, !llvm.x86_amx) -> ()"
                     ));
                 }
-                Stmt::TeamSync if self.team => {
-                    self.line("nvvm.bar.warp.sync %everyone : i32");
-                }
+                Stmt::TeamSync if self.team => self.sync(),
                 Stmt::TeamSync => return Err(no_team()),
                 Stmt::If { condition, body } => {
                     let condition = self.name(*condition).to_owned();
@@ -433,13 +441,36 @@ impl<'a> Emitter<'a> {
         ));
     }
 
+    /// Waits for the threads of the team.
+    fn sync(&mut self) {
+        match self.function.warps {
+            1 => self.line("nvvm.bar.warp.sync %everyone : i32"),
+            _ => self.line("nvvm.barrier0"),
+        }
+    }
+
+    /// Alignment of registers in memory: see [`crate::loops`].
+    fn alignment(&self, bytes: u32, lanes: u32) -> u32 {
+        match self.team {
+            true => (bytes * lanes).min(16),
+            false => bytes,
+        }
+    }
+
     fn store(&mut self, ptr: ValueId, offset: i64, value: ValueId, dtype: DType) {
         let address = self.address(ptr, offset);
         let name = self.name(value).to_owned();
         let lanes = lanes_of(self.ty(value));
-        let (name, ty, align) = match dtype {
-            DType::F32 => (name, register("f32", lanes), 4),
-            DType::I32 => (name, register("i32", lanes), 4),
+        let align = self.alignment(dtype.size() as u32, lanes);
+        let (name, ty) = match dtype {
+            DType::F32 => (name, register("f32", lanes)),
+            DType::I32 => (name, register("i32", lanes)),
+            // The instruction of a card keeps subnormals.
+            DType::Bf16 if self.team => {
+                let (float, short) = (register("f32", lanes), register("bf16", lanes));
+                let name = self.temporary(format_args!("arith.truncf {name} : {float} to {short}"));
+                (name, short)
+            }
             DType::Bf16 => {
                 let exact = self.is_bf16[value.0 as usize];
                 if exact && lanes > 1 {
@@ -455,7 +486,7 @@ impl<'a> Emitter<'a> {
                 };
                 let (wide, narrow) = (register("i32", lanes), register("i16", lanes));
                 let bits = self.temporary(format_args!("arith.trunci {bits} : {wide} to {narrow}"));
-                (bits, narrow, 2)
+                (bits, narrow)
             }
         };
         self.line(format_args!(
@@ -504,11 +535,15 @@ impl<'a> Emitter<'a> {
                 lanes,
             } => {
                 let address = self.address(*ptr, *offset);
+                let align = self.alignment(dtype.size() as u32, *lanes);
                 match dtype {
-                    DType::F32 => self.load(&address, "f32", *lanes, 4),
-                    DType::I32 => self.load(&address, "i32", *lanes, 4),
+                    DType::F32 => self.load(&address, "f32", *lanes, align),
+                    DType::I32 => self.load(&address, "i32", *lanes, align),
+                    DType::Bf16 if self.team && *lanes > 1 => {
+                        self.load_pairs(&address, *lanes, align)
+                    }
                     DType::Bf16 => {
-                        let bits = self.load(&address, "i16", *lanes, 2);
+                        let bits = self.load(&address, "i16", *lanes, align);
                         let (narrow, wide) = (register("i16", *lanes), register("i32", *lanes));
                         let bits =
                             self.temporary(format_args!("arith.extui {bits} : {narrow} to {wide}"));
@@ -647,6 +682,12 @@ impl<'a> Emitter<'a> {
                     emitter.min_max("ogt", low, high, lanes)
                 })?
             }
+            Operation::RoundBf16(x) if self.team => {
+                let x = name(self, x);
+                let short = register("bf16", lanes);
+                let x = self.temporary(format_args!("arith.truncf {x} : {own} to {short}"));
+                self.temporary(format_args!("arith.extf {x} : {short} to {own}"))
+            }
             Operation::RoundBf16(x) => {
                 let x = name(self, x);
                 let bits = self.round_bf16(&x, lanes);
@@ -756,13 +797,68 @@ impl<'a> Emitter<'a> {
         Ok(x)
     }
 
-    /// Each thread's value with that of the thread at half the distance, down to 1.
+    /// Pairs of bf16 as words, which the halves become f32 of by a shift and a mask.
+    fn load_pairs(&mut self, address: &str, lanes: u32, align: u32) -> String {
+        let words = lanes / 2;
+        let ty = register("i32", words);
+        let bits = self.load(address, "i32", words, align);
+        let (sixteen, high) = (self.int(16, words), self.int(0xffff_0000, words));
+        let even = self.two("arith.shli", &bits, &sixteen, &ty);
+        let odd = self.two("arith.andi", &bits, &high, &ty);
+        let order: Vec<u32> = (0..words).flat_map(|at| [at, words + at]).collect();
+        let both = self.shuffle(&even, &odd, Type::I32(words), &order);
+        self.bitcast(&both, "i32", "f32", lanes)
+    }
+
+    /// Folds over a team: over each warp, then what the warps have.
     fn fold_team(
         &mut self,
-        mut x: String,
+        x: String,
         combine: impl Fn(&mut Self, &str, &str) -> String,
     ) -> String {
-        let mut distance = TEAM / 2;
+        let warps = self.function.warps;
+        let x = self.fold_warp(x, TEAM, &combine);
+        if warps == 1 {
+            return x;
+        }
+        let at = |emitter: &mut Self, number: &str| {
+            let base = emitter.temporary("llvm.mlir.addressof @partials : !llvm.ptr<3>");
+            emitter.temporary(format_args!(
+                "llvm.getelementptr {base}[{number}] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32"
+            ))
+        };
+        let (five, most) = (self.int(5, 1), self.int(TEAM - 1, 1));
+        let warp = self.two("arith.shrui", "%thread32", &five, "i32");
+        let lane = self.two("arith.andi", "%thread32", &most, "i32");
+        let own = at(self, &warp);
+        // Every thread of a warp has the same.
+        let zero = self.int(0, 1);
+        let first = self.two("arith.cmpi eq,", &lane, &zero, "i32");
+        self.line(format_args!("scf.if {first} {{"));
+        self.line(format_args!(
+            "llvm.store {x}, {own} {{alignment = 4 : i64}} : f32, !llvm.ptr<3>"
+        ));
+        self.line("}");
+        self.sync();
+        let last = self.int(warps - 1, 1);
+        let other = self.two("arith.andi", "%thread32", &last, "i32");
+        let other = at(self, &other);
+        let part = self.temporary(format_args!(
+            "llvm.load {other} {{alignment = 4 : i64}} : !llvm.ptr<3> -> f32"
+        ));
+        // The next exchange writes what this one reads.
+        self.sync();
+        self.fold_warp(part, warps, &combine)
+    }
+
+    /// Each thread's value with that of the thread at half the distance, down to 1.
+    fn fold_warp(
+        &mut self,
+        mut x: String,
+        threads: u32,
+        combine: impl Fn(&mut Self, &str, &str) -> String,
+    ) -> String {
+        let mut distance = threads / 2;
         while distance > 0 {
             let by = self.int(distance, 1);
             let other = self.temporary(format_args!(

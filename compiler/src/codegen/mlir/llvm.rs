@@ -36,6 +36,10 @@ const PASSES: &CStr = c"function(sroa,early-cse<memssa>,simplifycfg,instcombine<
 /// The attribute index of the function itself (`LLVMAttributeFunctionIndex`).
 const FUNCTION_INDEX: u32 = u32::MAX;
 
+/// The same for a card, whose threads have no vector registers: lanes become scalars, and only
+/// memory is reached by several at once.
+const CARD_PASSES: &CStr = c"function(sroa,scalarizer,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,loop-mssa(loop-rotate,licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg,adce)";
+
 /// An LLVM context with the machine description of one target.
 ///
 /// It belongs to one thread.
@@ -177,7 +181,11 @@ impl LlvmBackend {
         // SAFETY: module and machine are live; options and message are freed once.
         let message = unsafe {
             let options = ffi::LLVMCreatePassBuilderOptions();
-            let error = ffi::LLVMRunPasses(module.0, PASSES.as_ptr(), self.machine, options);
+            let passes = match self.target {
+                Target::Cpu(_) => PASSES,
+                Target::Gpu(_) => CARD_PASSES,
+            };
+            let error = ffi::LLVMRunPasses(module.0, passes.as_ptr(), self.machine, options);
             ffi::LLVMDisposePassBuilderOptions(options);
             if error.is_null() {
                 return Ok(());

@@ -37,27 +37,35 @@ pub struct Schedule {
     pub summary: String,
 }
 
-/// Schedules a kernel for a card.
+/// Schedules a kernel for a card; `alignment` are the bytes that the addresses of each buffer are
+/// multiples of in all of its launches.
 ///
 /// # Errors
 /// A kernel that no schedule covers.
-pub fn schedule(kernel: &Kernel, target: &GpuTarget) -> Result<Schedule, String> {
+pub fn schedule(
+    kernel: &Kernel,
+    alignment: &[u32],
+    target: &GpuTarget,
+) -> Result<Schedule, String> {
     if target.wgmma {
-        let facts = gemm::Facts::of(kernel);
+        let facts = gemm::Facts::new(kernel, alignment);
         let fast = [gemm::schedule, attention::schedule];
         if let Some(schedule) = fast.iter().find_map(|by| by(kernel, &facts).ok()) {
             return Ok(schedule);
         }
     }
-    by_teams(kernel)
+    by_teams(kernel, alignment)
 }
 
 /// The schedule that runs on any card: a team of threads per tile.
-fn by_teams(kernel: &Kernel) -> Result<Schedule, String> {
-    let mut lowered = lower::lower(kernel, &Machine::with_teams())?;
+fn by_teams(kernel: &Kernel, alignment: &[u32]) -> Result<Schedule, String> {
+    let mut lowered = lower::lower_aligned(kernel, &Machine::with_teams(), alignment)?;
     lowered.function.name = format!("k{}", kernel.hash());
     let scratch = lowered.function.scratch_bytes;
+    let warps = u64::from(lowered.function.warps);
     let teams = match scratch {
+        // The warps of a team wait for each other at the block's barrier.
+        _ if warps > 1 => u64::from(scratch <= SHARED_MEMORY),
         0 => TEAMS,
         bytes => (SHARED_MEMORY / bytes).min(TEAMS),
     };
@@ -77,7 +85,7 @@ fn by_teams(kernel: &Kernel) -> Result<Schedule, String> {
         text,
         launch: GpuKernel {
             ptx_bytes: 0,
-            threads: teams as u32 * TEAM,
+            threads: (teams * warps) as u32 * TEAM,
             shared_bytes: (teams * scratch) as u32,
             tiles_per_block: teams as u32,
             blocks_per_sm: None,

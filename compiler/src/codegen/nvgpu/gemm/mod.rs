@@ -70,17 +70,22 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// What holds where tensors start at multiples of 16 bytes: all run-time axes are extents.
-    pub fn of(kernel: &Kernel) -> Self {
+    /// Facts of a kernel whose buffers are aligned so in every launch.
+    pub fn new(kernel: &Kernel, alignment: &[u32]) -> Self {
         let extents = kernel.axes.iter().filter_map(|axis| match axis.size {
             AxisSize::Fixed(_) => None,
             AxisSize::Runtime(extent) => Some(extent + 1),
         });
         Self {
-            alignment: vec![16; kernel.buffers.len()],
+            alignment: alignment.to_vec(),
             extents: extents.max().unwrap_or(0),
             shape: None,
         }
+    }
+
+    /// What holds where every argument starts at a multiple of 16 bytes.
+    pub fn of(kernel: &Kernel) -> Self {
+        Self::new(kernel, &vec![16; kernel.buffers.len()])
     }
 }
 
