@@ -125,7 +125,7 @@ fn rows_narrow_and_wide_are_right() {
         let it = norm(columns, dtype, 3);
         for rows in [0, 1, 3] {
             let summary = check(&it.kernel, &it.buffers(), &[rows]);
-            says(&summary, &["vector None", words]);
+            says(&summary, &[words]);
         }
     }
 }
@@ -194,7 +194,8 @@ fn columns(count: u64, inner: u64, dtype: mm1_package::DType, most: u64) -> Buil
 #[test]
 fn columns_are_folded_by_groups() {
     for (count, dtype, words) in [
-        (5, F32, "1 lanes of 8 threads, folded by 128"),
+        (5, F32, "8 warps, 1 lanes of 256 threads"),
+        (40, F32, "1 lanes of 8 threads, folded by 128"),
         (64, Bf16, "2 lanes of 8 threads, folded by 128"),
         (100, F32, "1 lanes of 8 threads, folded by 128"),
         (8192, F32, "2 lanes of 8 threads, folded by 128"),
@@ -261,7 +262,12 @@ fn scattered_rows_are_added_in_order() {
                 value,
             },
         );
-        for rows in [0, 1, 5, most as u64] {
+        let lengths = match count {
+            // Slow in the emulator.
+            1000.. => vec![9],
+            _ => vec![0, 1, 5, most as u64],
+        };
+        for rows in lengths {
             let summary = check(&it.kernel, &it.buffers(), &[rows]);
             says(&summary, &[words]);
         }
