@@ -394,7 +394,8 @@ fn what_is_not_covered_runs_by_teams() {
     ] {
         for call in &case.fused().calls {
             if call.kernel.stages.len() > 2 {
-                let summary = choose(&call.kernel, target).unwrap().summary;
+                let aligned = vec![64; call.kernel.buffers.len()];
+                let summary = choose(&call.kernel, &aligned, target).unwrap().summary;
                 assert_eq!(summary.starts_with("teams"), teams, "{summary}");
             }
         }

@@ -111,7 +111,8 @@ fn norm(columns: u64, dtype: mm1_package::DType, rows: usize) -> Building {
 #[test]
 fn rows_narrow_and_wide_are_right() {
     for (columns, dtype, words) in [
-        (1, F32, "1 warps, 1 lanes"),
+        // One column: neighbours are rows.
+        (1, F32, "1 warps, 4 lanes"),
         (8, F32, "1 warps, 1 lanes"),
         (30, Bf16, "1 warps, 1 lanes"),
         (80, Bf16, "1 warps, 4 lanes"),
