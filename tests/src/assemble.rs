@@ -260,6 +260,25 @@ impl fmt::Display for Line<'_> {
     }
 }
 
+/// What a table's lines state whatever LLVM made of the kernels, sorted: all but comments,
+/// registers, spills and notes.
+pub fn held(table: &str) -> Vec<String> {
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
+    let mut held: Vec<String> = lines
+        .map(|line| {
+            let parts: Vec<&str> = line.split(" | ").collect();
+            let shared = parts
+                .get(2)
+                .and_then(|numbers| numbers.rsplit(", ").next())
+                .unwrap_or_default();
+            let part = |at: usize| parts.get(at).copied().unwrap_or_default();
+            [part(0), part(1), shared, part(3)].join(" | ")
+        })
+        .collect();
+    held.sort();
+    held
+}
+
 /// What no kernel may do: products that spill, matrix instructions that wait for each other.
 pub fn faults(modules: &[Module], reports: &[Report]) -> Vec<String> {
     let mut found = Vec::new();
@@ -281,7 +300,7 @@ pub fn faults(modules: &[Module], reports: &[Report]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Report, parse};
+    use super::{Report, held, parse};
 
     #[test]
     fn registers_spills_shared_memory_and_notes_are_read() {
@@ -304,5 +323,17 @@ mod tests {
         };
         assert_eq!(parse(said), Ok(wanted));
         assert!(parse("ptxas info    : 0 bytes gmem").is_err());
+    }
+
+    #[test]
+    fn registers_and_spills_are_not_held_but_schedules_are() {
+        let table = |schedule: &str, registers: u32, spills: u32| {
+            let numbers = format!("{registers} registers, {spills} B spilled, 64 B shared");
+            format!("# kept\nadd | {schedule} | {numbers} | tiny f32\n")
+        };
+        let kept = held(&table("rows", 40, 0));
+        assert_eq!(kept, ["add | rows | 64 B shared | tiny f32"]);
+        assert_eq!(kept, held(&table("rows", 32, 16)));
+        assert_ne!(kept, held(&table("columns", 40, 0)));
     }
 }

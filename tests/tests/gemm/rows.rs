@@ -112,9 +112,10 @@ fn norm(columns: u64, dtype: mm1_package::DType, rows: usize) -> Building {
 fn rows_narrow_and_wide_are_right() {
     for (columns, dtype, words) in [
         // One column: neighbours are rows.
-        (1, F32, "1 warps, 4 lanes"),
-        (8, F32, "1 warps, 1 lanes"),
-        (30, Bf16, "1 warps, 1 lanes"),
+        (1, F32, "vector Some(0), 1 warps, 1 lanes"),
+        // Few columns: as well, and what a row has once is stored by four lanes.
+        (8, F32, "vector Some(0), 1 warps, 4 lanes"),
+        (30, Bf16, "vector Some(0), 1 warps, 4 lanes"),
         (80, Bf16, "1 warps, 4 lanes"),
         (257, F32, "1 lanes"),
         (512, F32, "1 warps, 4 lanes"),

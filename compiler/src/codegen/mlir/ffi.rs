@@ -6,7 +6,7 @@
 //! `llvm-c/Transforms/PassBuilder.h` of LLVM 22.
 
 use mlir_sys::{LLVMMemoryBufferRef, LLVMModuleRef, MlirContext};
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_void};
 
 /// Handle of a registered target (`LLVMTargetRef`).
 pub type TargetRef = *mut c_void;
@@ -35,6 +35,7 @@ pub const ASSEMBLY_FILE: c_int = 0;
 pub const OBJECT_FILE: c_int = 1;
 
 unsafe extern "C" {
+    pub fn LLVMGetVersion(major: *mut c_uint, minor: *mut c_uint, patch: *mut c_uint);
     pub fn LLVMVerifyModule(
         module: LLVMModuleRef,
         action: c_int,

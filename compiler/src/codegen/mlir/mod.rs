@@ -29,6 +29,14 @@ pub use emit::{emit_function, emit_team_kernel};
 use crate::{codegen::CodeBlob, loops::Function, target::CpuTarget};
 use std::fmt;
 
+/// Version of the LLVM that is linked, with its patch level.
+pub fn llvm_version() -> String {
+    let (mut major, mut minor, mut patch) = (0, 0, 0);
+    // SAFETY: the three numbers are live, and the function only writes them.
+    unsafe { ffi::LLVMGetVersion(&mut major, &mut minor, &mut patch) };
+    format!("{major}.{minor}.{patch}")
+}
+
 /// Compiles loop programs, each as a module of its own, on all cores, into one
 /// blob. The result does not depend on the number of cores.
 ///
