@@ -288,9 +288,12 @@ impl Scheduled {
                 })
             }
             #[cfg(not(feature = "mlir"))]
-            Target::Gpu(target) => Err(fault(format!(
-                "code for `{target}` needs MLIR, which this mm1c was built without"
-            ))),
+            Target::Gpu(target) => {
+                let _ = alignment;
+                Err(fault(format!(
+                    "code for `{target}` needs MLIR, which this mm1c was built without"
+                )))
+            }
         }
     }
 
