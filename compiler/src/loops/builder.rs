@@ -165,6 +165,13 @@ impl Builder {
         self.index_op(IndexOp::Mul, a, factor)
     }
 
+    /// ⌈a / size⌉.
+    pub fn div_ceil(&mut self, a: ValueId, size: i64) -> ValueId {
+        let (less, size) = (self.index(size - 1), self.index(size));
+        let up = self.add(a, less);
+        self.index_op(IndexOp::Div, up, size)
+    }
+
     /// Ptr + index·bytes.
     pub fn element(&mut self, ptr: ValueId, index: ValueId, bytes: i64) -> ValueId {
         let offset = self.scaled(index, bytes);

@@ -73,9 +73,7 @@ impl Emit<'_> {
         let mut counts = Vec::new();
         for (axis, tile) in tiles {
             let size = self.size(*axis);
-            let (less, tile) = (self.b.index(*tile as i64 - 1), self.b.index(*tile as i64));
-            let up = self.b.add(size, less);
-            counts.push(self.b.index_op(IndexOp::Div, up, tile));
+            counts.push(self.b.div_ceil(size, *tile as i64));
         }
         let (begin, end) = (
             self.b.op(Operation::TileBegin),

@@ -157,13 +157,11 @@ fn registers(
         .map(|place| emit.b.load(sums, *place, DType::F32, lanes))
         .collect();
     let pairs = block.left.words == Words::Pairs;
-    let (zero, one, two) = (emit.b.index(0), emit.b.index(1), emit.b.index(2));
+    let (zero, two) = (emit.b.index(0), emit.b.index(2));
     // Words along k, two at a time, then the last of an odd number.
-    let words = if pairs {
-        let up = emit.b.add(block.counts[2], one);
-        emit.b.index_op(IndexOp::Div, up, two)
-    } else {
-        block.counts[2]
+    let words = match pairs {
+        true => emit.b.div_ceil(block.counts[2], 2),
+        false => block.counts[2],
     };
     let half = emit.b.index_op(IndexOp::Div, words, two);
     let whole = emit.b.index_op(IndexOp::Mul, half, two);
@@ -221,9 +219,8 @@ fn tile_registers(
         .iter()
         .map(|place| load(emit, sums, *place, width))
         .collect();
-    let (zero, one, two) = (emit.b.index(0), emit.b.index(1), emit.b.index(2));
-    let up = emit.b.add(block.counts[2], one);
-    let words = emit.b.index_op(IndexOp::Div, up, two);
+    let zero = emit.b.index(0);
+    let words = emit.b.div_ceil(block.counts[2], 2);
     let open = emit.b.begin_loop(zero, words, TILE, &values);
     let mut inside = open.inside.clone();
     let left = emit.b.element(left, open.variable, 4 * block.left.k_step);

@@ -279,7 +279,6 @@ fn row_of(
     to: ValueId,
     block: [ValueId; 2],
 ) -> Result<(), String> {
-    let panel_step = panel.panel_step;
     emit.hoist(expr, &[panel.k])?;
     let lanes = emit.machine.lanes;
     let (dtype, bytes) = match panel.words {
@@ -294,7 +293,8 @@ fn row_of(
         let local = emit.b.index_op(IndexOp::Sub, at, block[0]);
         let to = emit.b.element(to, local, bytes);
         for (number, piece) in (0..).zip(pieces(emit, panel.words, value)) {
-            emit.b.store(to, 4 * panel_step * number, piece, dtype);
+            emit.b
+                .store(to, 4 * panel.panel_step * number, piece, dtype);
         }
         Ok(Vec::new())
     })?;
@@ -305,7 +305,8 @@ fn row_of(
         let lanes = if emit.machine.tiles { 2 * lanes } else { 1 };
         let zero = emit.b.float(0.0, lanes);
         for number in 0..panel.words.panels() {
-            emit.b.store(end, 4 * panel_step * number, zero, dtype);
+            emit.b
+                .store(end, 4 * panel.panel_step * number, zero, dtype);
         }
     }
     Ok(())
@@ -369,10 +370,7 @@ fn complete(
     let widths = emit.widths(panel.axis, 2 * emit.machine.lanes);
     let count = emit.b.index_op(IndexOp::Sub, block[1], block[0]);
     let [words, end] = [2, 2 * micro::TILE].map(|elements| {
-        let round = emit.b.index(elements - 1);
-        let up = emit.b.add(count, round);
-        let size = emit.b.index(elements);
-        let whole = emit.b.index_op(IndexOp::Div, up, size);
+        let whole = emit.b.div_ceil(count, elements);
         emit.b.scaled(whole, elements / 2)
     });
     let open = emit.b.begin_loop(words, end, 1, &[]);
@@ -513,11 +511,8 @@ fn rows_transposed(
 
     let column = place(emit, panel, panel.ptr, first, range[0]);
     if panel.words == Words::Pieces {
-        let size = emit.b.index(2 * micro::TILE);
-        let up = emit.b.index(2 * micro::TILE - 1);
-        let up = emit.b.add(count, up);
-        let tiles = emit.b.index_op(IndexOp::Div, up, size);
-        let end = emit.b.index_op(IndexOp::Mul, tiles, size);
+        let tiles = emit.b.div_ceil(count, 2 * micro::TILE);
+        let end = emit.b.scaled(tiles, 2 * micro::TILE);
         let inner = emit.b.begin_loop(zero, end, lanes, &[]);
         let from = emit.b.element(waiting.ptr, inner.variable, 4);
         let to = emit.b.element(column, inner.variable, 2 * panel.k_step);
@@ -529,11 +524,7 @@ fn rows_transposed(
     } else {
         let (words, dtype) = match panel.words {
             Words::Single => (count, DType::F32),
-            Words::Pairs | Words::Pieces => {
-                let up = emit.b.add(count, one);
-                let two = emit.b.index(2);
-                (emit.b.index_op(IndexOp::Div, up, two), DType::I32)
-            }
+            Words::Pairs | Words::Pieces => (emit.b.div_ceil(count, 2), DType::I32),
         };
         let inner = emit.b.begin_loop(zero, words, lanes, &[]);
         let from = emit.b.element(waiting.ptr, inner.variable, 4);

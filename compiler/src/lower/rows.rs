@@ -29,6 +29,14 @@ pub(super) struct Plan {
     group: Option<Group>,
 }
 
+impl Plan {
+    /// Axes of a stage that are walked at bound parallel axes.
+    pub fn own(&self, stage: &Stage) -> Vec<AxisId> {
+        let own = |axis: &AxisId| !self.parallel.contains(axis);
+        stage.domain.iter().copied().filter(own).collect()
+    }
+}
+
 /// Lowers a kernel of maps, reductions and scatters.
 pub(super) fn lower(
     kernel: &Kernel,
@@ -53,12 +61,8 @@ pub(super) fn lower(
         .stages
         .iter()
         .map(|stage| {
-            let own = stage
-                .domain
-                .iter()
-                .filter(|axis| !plan.parallel.contains(axis));
-            own.map(|axis| grid::typical(kernel, *axis))
-                .product::<u64>()
+            let own = plan.own(stage).into_iter();
+            own.map(|axis| grid::typical(kernel, axis)).product::<u64>()
         })
         .sum::<u64>();
     let vector = plan.shared.map(|axis| (axis, u64::from(plan.widest)));
@@ -355,12 +359,7 @@ fn stages(emit: &mut Emit<'_>, plan: &Plan, range: std::ops::Range<usize>) -> Re
     for number in range {
         let stage = &kernel.stages[number];
         let known = emit.cache.len();
-        let own: Vec<AxisId> = stage
-            .domain
-            .iter()
-            .copied()
-            .filter(|axis| !plan.parallel.contains(axis))
-            .collect();
+        let own = plan.own(stage);
         let vector = match plan.shared {
             Some(_) => None,
             None => vector_of(emit, stage, &own),

@@ -99,12 +99,7 @@ pub(super) fn choose(emit: &Emit<'_>, plan: &Plan) -> Spread {
     let mut vectored: Vec<(&Stage, AxisId)> = Vec::new();
     let (mut folds, mut scatters, mut own_tiles) = (false, false, false);
     for stage in &kernel.stages {
-        let own: Vec<AxisId> = stage
-            .domain
-            .iter()
-            .copied()
-            .filter(|axis| !plan.parallel.contains(axis))
-            .collect();
+        let own = plan.own(stage);
         match stage.kind {
             StageKind::Reduce { .. } => {
                 folds = true;

@@ -11,7 +11,7 @@ use mm1_compiler::target::GPU_TARGETS;
 use mm1_package::{DType, ExtentRef};
 
 use super::build::{contents, decode};
-use super::run::{Compiled, Way};
+use super::run::{Compiled, Way, two_orders};
 
 /// Which keys a query sees besides the causal cut.
 #[derive(Clone, Copy, Debug)]
@@ -216,29 +216,8 @@ fn check(case: &Case) {
         };
         checked += 1;
         let compiled = Compiled::of(kernel, schedule);
-        let what = format!("{} ({})", kernel.name, compiled.schedule.summary);
-        let mut first: Option<Vec<Vec<u8>>> = None;
-        for order in [0, 7] {
-            let way = Way {
-                order,
-                ..Way::default()
-            };
-            let (got, _) = compiled
-                .run(before, extents, &way)
-                .unwrap_or_else(|fault| panic!("{what} as {way:?}: {fault}"));
-            for (number, (got, want)) in got.iter().zip(want).enumerate() {
-                let dtype = kernel.buffers[number].dtype;
-                let (worst, element) = difference(dtype, got, want);
-                assert!(
-                    worst <= 1.0,
-                    "{what} as {way:?}: buffer {number} is off by {worst:.1} at {element}\n{kernel}"
-                );
-            }
-            match &first {
-                None => first = Some(got),
-                Some(first) => assert!(*first == got, "{what} as {way:?}: other bytes"),
-            }
-        }
+        let (given, ways) = ((before, extents), two_orders());
+        compiled.agrees(kernel, given, want, &ways, difference);
     });
     assert_eq!(checked, 3);
 }

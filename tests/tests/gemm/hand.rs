@@ -18,33 +18,14 @@ fn check(kernel: &Kernel, buffers: &[Vec<u8>], extents: &[u64], shape: Option<Sh
         ..Facts::of(kernel)
     };
     let compiled = Compiled::new(kernel, &facts);
-    let what = format!("{} ({})", kernel.name, compiled.schedule.summary);
     let mut want = buffers.to_vec();
     evaluate(kernel, &mut want, extents).unwrap();
-    let mut first: Option<Vec<Vec<u8>>> = None;
-    let ways = [(None, 0), (Some(1), 7)];
-    for (blocks, order) in ways {
-        let way = Way {
-            blocks,
-            order,
-            only: None,
-        };
-        let (got, _) = compiled
-            .run(buffers, extents, &way)
-            .unwrap_or_else(|fault| panic!("{what} as {way:?}: {fault}"));
-        for (number, (got, want)) in got.iter().zip(&want).enumerate() {
-            let dtype = kernel.buffers[number].dtype;
-            let (worst, element) = difference(dtype, got, want);
-            assert!(
-                worst <= 1.0,
-                "{what} as {way:?}: buffer {number} is off by {worst:.1} at {element}"
-            );
-        }
-        match &first {
-            None => first = Some(got),
-            Some(first) => assert!(*first == got, "{what} as {way:?}: other bytes"),
-        }
-    }
+    let ways = [(None, 0), (Some(1), 7)].map(|(blocks, order)| Way {
+        blocks,
+        order,
+        only: None,
+    });
+    compiled.agrees(kernel, (buffers, extents), &want, &ways, difference);
 }
 
 /// C = A·B with strides (result axis, folded axis) and an f32 result added to what is there.

@@ -8,7 +8,7 @@ use mm1_compiler::target::GPU_TARGETS;
 use mm1_package::DType::{Bf16, F32, I32};
 
 use super::build::{Building, address, difference};
-use super::run::{Compiled, Way};
+use super::run::{Compiled, two_orders};
 
 /// Runs a kernel where its buffers are aligned well and badly, with warps in two orders; returns
 /// how it was scheduled where they are aligned well.
@@ -20,31 +20,10 @@ fn check(kernel: &Kernel, buffers: &[Vec<u8>], extents: &[u64]) -> String {
         let aligned = vec![alignment; kernel.buffers.len()];
         let scheduled = schedule(kernel, &aligned, &GPU_TARGETS[0])
             .unwrap_or_else(|error| panic!("{}: {error}", kernel.name));
-        let what = format!("{} {extents:?} ({})", kernel.name, scheduled.summary);
         summaries.push(scheduled.summary.clone());
         let compiled = Compiled::of(kernel, scheduled);
-        let mut first: Option<Vec<Vec<u8>>> = None;
-        for order in [0, 7] {
-            let way = Way {
-                order,
-                ..Way::default()
-            };
-            let (got, _) = compiled
-                .run(buffers, extents, &way)
-                .unwrap_or_else(|fault| panic!("{what}: {fault}\n{kernel}"));
-            for (number, (got, want)) in got.iter().zip(&want).enumerate() {
-                let dtype = kernel.buffers[number].dtype;
-                let (worst, element) = difference(dtype, got, want);
-                assert!(
-                    worst <= 1.0,
-                    "{what}: buffer {number} is off by {worst:.1} at {element}"
-                );
-            }
-            match &first {
-                None => first = Some(got),
-                Some(first) => assert!(*first == got, "{what}: other bytes in order {order}"),
-            }
-        }
+        let (given, ways) = ((buffers, extents), two_orders());
+        compiled.agrees(kernel, given, &want, &ways, difference);
     }
     summaries.remove(0)
 }

@@ -4,6 +4,7 @@ use mm1_compiler::codegen::mlir::compile_modules_to_ptx;
 use mm1_compiler::codegen::nvgpu::gemm::{Facts, MapDim, Schedule, schedule};
 use mm1_compiler::kernel::{AxisSize, Kernel};
 use mm1_compiler::target::GPU_TARGETS;
+use mm1_package::DType;
 use mm1_ptx::{Memory, Module, Options, Param, Stats, TensorMap, TensorType, launch};
 
 /// A kernel as PTX, with how it is launched.
@@ -24,6 +25,14 @@ pub struct Way {
     pub order: u64,
     /// Only these blocks.
     pub only: Option<Vec<u32>>,
+}
+
+/// Two orders of warps.
+pub fn two_orders() -> [Way; 2] {
+    [0, 7].map(|order| Way {
+        order,
+        ..Way::default()
+    })
 }
 
 /// MLIR text to PTX, as in a compilation.
@@ -127,5 +136,37 @@ impl Compiled {
             .map(|(at, data)| memory.read(*at, data.len()))
             .collect::<Result<_, _>>()?;
         Ok((results, stats))
+    }
+
+    /// Runs the kernel in several ways: all must give the same bytes, and those wanted, but for what
+    /// `difference` allows (its unit).
+    pub fn agrees(
+        &self,
+        kernel: &Kernel,
+        (before, extents): (&[Vec<u8>], &[u64]),
+        want: &[Vec<u8>],
+        ways: &[Way],
+        difference: impl Fn(DType, &[u8], &[u8]) -> (f64, usize),
+    ) {
+        let summary = &self.schedule.summary;
+        let mut first: Option<Vec<Vec<u8>>> = None;
+        for way in ways {
+            let what = format!("{} {extents:?} ({summary}) as {way:?}", kernel.name);
+            let (got, _) = self
+                .run(before, extents, way)
+                .unwrap_or_else(|fault| panic!("{what}: {fault}\n{kernel}"));
+            for (number, (got, want)) in got.iter().zip(want).enumerate() {
+                let dtype = kernel.buffers[number].dtype;
+                let (worst, element) = difference(dtype, got, want);
+                assert!(
+                    worst <= 1.0,
+                    "{what}: buffer {number} is off by {worst:.1} at {element}\n{kernel}"
+                );
+            }
+            match &first {
+                None => first = Some(got),
+                Some(first) => assert!(*first == got, "{what}: other bytes"),
+            }
+        }
     }
 }

@@ -426,19 +426,15 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// Stores bf16 numbers. Picking the odd halves of all words is one instruction for two
+    /// bf16 numbers as their bits. Picking the odd halves of all words is one instruction for two
     /// registers; a shift and a truncation would be five.
-    fn store_upper_halves(&mut self, x: &str, address: &str, lanes: u32) {
+    fn upper_halves(&mut self, x: &str, lanes: u32) -> String {
         let (float, halves) = (register("f32", lanes), register("i16", 2 * lanes));
-        let narrow = register("i16", lanes);
         let bits = self.temporary(format_args!("vector.bitcast {x} : {float} to {halves}"));
         let odd: Vec<u32> = (0..lanes).map(|lane| 2 * lane + 1).collect();
-        let bits = self.temporary(format_args!(
+        self.temporary(format_args!(
             "vector.shuffle {bits}, {bits} {odd:?} : {halves}, {halves}"
-        ));
-        self.line(format_args!(
-            "llvm.store {bits}, {address} {{alignment = 2 : i64}} : {narrow}, !llvm.ptr"
-        ));
+        ))
     }
 
     /// Waits for the threads of the team.
@@ -471,13 +467,11 @@ impl<'a> Emitter<'a> {
                 let name = self.temporary(format_args!("arith.truncf {name} : {float} to {short}"));
                 (name, short)
             }
+            DType::Bf16 if self.is_bf16[value.0 as usize] && lanes > 1 => {
+                (self.upper_halves(&name, lanes), register("i16", lanes))
+            }
             DType::Bf16 => {
-                let exact = self.is_bf16[value.0 as usize];
-                if exact && lanes > 1 {
-                    self.store_upper_halves(&name, &address, lanes);
-                    return;
-                }
-                let bits = if exact {
+                let bits = if self.is_bf16[value.0 as usize] {
                     let bits = self.bitcast(&name, "f32", "i32", lanes);
                     let sixteen = self.int(16, lanes);
                     self.two("arith.shrui", &bits, &sixteen, &register("i32", lanes))

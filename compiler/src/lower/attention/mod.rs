@@ -317,10 +317,7 @@ impl Lower<'_> {
             .iter()
             .map(|(axis, tile)| {
                 let size = self.size(*axis);
-                let round = self.b.index(*tile as i64 - 1);
-                let padded = self.b.add(size, round);
-                let tile = self.b.index(*tile as i64);
-                self.b.index_op(IndexOp::Div, padded, tile)
+                self.b.div_ceil(size, *tile as i64)
             })
             .collect();
         let mut outcome = Ok(());
