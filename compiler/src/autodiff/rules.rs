@@ -17,6 +17,10 @@ pub(super) fn derive(
     if operands.is_empty() {
         return Ok(());
     }
+    if op == Op::Softmax {
+        softmax(adjoints, id, operands[0], incoming);
+        return Ok(());
+    }
     let Some(dy) = incoming[0] else {
         return Err(format!(
             "`{}`: only the first result can be differentiated",
@@ -126,6 +130,21 @@ pub(super) fn derive(
             transpose_a,
             transpose_b,
         } => matmul(adjoints, id, (transpose_a, transpose_b), &operands, dy),
+        Op::TakeRows => {
+            let name = adjoints.name(id, "");
+            let inputs = [dy, operands[2], operands[1]];
+            let dtable = adjoints.graph.add(name, Op::SumRows, &inputs);
+            adjoints.add(x, dtable);
+        }
+        Op::SumRows => {
+            let name = adjoints.name(id, "");
+            let inputs = [dy, operands[2], operands[1]];
+            let dx = adjoints.graph.add(name, Op::TakeRows, &inputs);
+            adjoints.add(x, dx);
+        }
+        Op::GroupedMatMul { transpose_b } => {
+            grouped_matmul(adjoints, id, transpose_b, &operands, dy);
+        }
         Op::Norm { kind, .. } => norm(adjoints, id, kind, &operands, dy),
         Op::Rotary { inverse } => {
             if adjoints.wants(operands[1]) {
@@ -201,6 +220,10 @@ pub(super) fn derive(
         }
         Op::UpdateRows
         | Op::Reduce { .. }
+        | Op::Softmax
+        | Op::TopK { .. }
+        | Op::SortChoices { .. }
+        | Op::GroupedMatMulWeightGrad
         | Op::NormInputGrad { .. }
         | Op::NormWeightGrad { .. }
         | Op::AttentionGrad { .. }
@@ -401,6 +424,10 @@ fn binary(
     dy: Value,
 ) {
     let (a, b) = (operands[0], operands[1]);
+    // Comparisons have derivative 0 almost everywhere.
+    if matches!(function, Binary::Equal | Binary::Less) {
+        return;
+    }
     let contribution = |adjoints: &mut Adjoints<'_>, suffix: &str, op: Op, inputs: &[Value]| {
         let name = adjoints.name(id, suffix);
         adjoints.graph.add(name, op, inputs)
@@ -408,7 +435,7 @@ fn binary(
     let mul = Op::Binary(Binary::Mul);
     if adjoints.wants(a) {
         let da = match function {
-            Binary::Add | Binary::Sub => dy,
+            Binary::Add | Binary::Sub | Binary::Equal | Binary::Less => dy,
             Binary::Mul => contribution(adjoints, ".a", mul.clone(), &[dy, b]),
             Binary::Div => contribution(adjoints, ".a", Op::Binary(Binary::Div), &[dy, b]),
             Binary::Max | Binary::Min => {
@@ -427,7 +454,7 @@ fn binary(
     }
     if adjoints.wants(b) {
         let db = match function {
-            Binary::Add => dy,
+            Binary::Add | Binary::Equal | Binary::Less => dy,
             Binary::Sub => contribution(adjoints, ".b", Op::Unary(Unary::Neg), &[dy]),
             Binary::Mul => contribution(adjoints, ".b", mul, &[dy, a]),
             Binary::Div => {
@@ -496,6 +523,77 @@ fn matmul(
             product(adjoints, ".b", a, dy, !transpose_a, false)
         };
         let db = reduce_to(adjoints, id, ".b", db, b);
+        adjoints.add(b, db);
+    }
+}
+
+/// dx = p·(dp − Σ dp·p) + p·dlse.
+fn softmax(adjoints: &mut Adjoints<'_>, id: NodeId, x: Value, incoming: &[Option<Value>]) {
+    let p = Value::from(id);
+    let mul = Op::Binary(Binary::Mul);
+    let mut row = adjoints.graph.ty(p.sibling(1)).clone();
+    row.dims.push(Dim::Fixed(1));
+    let add = |adjoints: &mut Adjoints<'_>, suffix: &str, op: Op, inputs: &[Value]| {
+        let name = adjoints.name(id, suffix);
+        adjoints.graph.add(name, op, inputs)
+    };
+    let column = |adjoints: &mut Adjoints<'_>, suffix: &str, value: Value| -> Value {
+        let name = adjoints.name(id, suffix);
+        let types = vec![row.clone()];
+        let node = adjoints.graph.add_typed(name, Op::Reshape, types, &[value]);
+        node.into()
+    };
+    let mut slope = incoming[0].map(|dp| {
+        let product = add(adjoints, ".products", mul.clone(), &[dp, p]);
+        let sum = Op::Reduce {
+            kind: ReduceKind::Sum,
+            axes: vec![adjoints.graph.ty(p).rank() - 1],
+        };
+        let total = add(adjoints, ".total", sum, &[product]);
+        let total = column(adjoints, ".mean", total);
+        add(adjoints, ".centred", Op::Binary(Binary::Sub), &[dp, total])
+    });
+    if let Some(dlse) = incoming[1] {
+        let dlse = column(adjoints, ".lse", dlse);
+        slope = Some(match slope {
+            Some(slope) => add(adjoints, ".sum", Op::Binary(Binary::Add), &[slope, dlse]),
+            None => dlse,
+        });
+    }
+    if let Some(slope) = slope {
+        let dx = add(adjoints, "", mul, &[p, slope]);
+        adjoints.add(x, dx);
+    }
+}
+
+fn grouped_matmul(
+    adjoints: &mut Adjoints<'_>,
+    id: NodeId,
+    transpose_b: bool,
+    operands: &[Value],
+    dy: Value,
+) {
+    let (a, b) = (operands[0], operands[1]);
+    let ranges = [operands[2], operands[3]];
+    if adjoints.wants(a) {
+        let name = adjoints.name(id, ".a");
+        let op = Op::GroupedMatMul {
+            transpose_b: !transpose_b,
+        };
+        let inputs = [dy, b, ranges[0], ranges[1]];
+        let da = adjoints.graph.add(name, op, &inputs);
+        adjoints.add(a, da);
+    }
+    if adjoints.wants(b) {
+        let name = adjoints.name(id, ".b");
+        let (first, second) = match transpose_b {
+            true => (dy, a),
+            false => (a, dy),
+        };
+        let inputs = [first, second, ranges[0], ranges[1]];
+        let db = adjoints
+            .graph
+            .add(name, Op::GroupedMatMulWeightGrad, &inputs);
         adjoints.add(b, db);
     }
 }

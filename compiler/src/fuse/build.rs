@@ -239,7 +239,7 @@ impl Emitter<'_> {
                     Some(view.slice(*axis, *start, dims[*axis]))
                 })?
             }
-            Op::GatherRows => self.gather(build, &operands, &dims)?,
+            Op::GatherRows | Op::TakeRows => self.gather(build, &operands, &dims)?,
             op => return Err(format!("{op:?} is not pointwise")),
         };
         Ok(if node.types[0].dtype == DType::Bf16 {
@@ -520,10 +520,19 @@ pub(super) fn op_word(op: &Op) -> &'static str {
             Binary::Div => "div",
             Binary::Max => "max",
             Binary::Min => "min",
+            Binary::Equal => "equal",
+            Binary::Less => "less",
         },
         Op::Cast => "cast",
         Op::Reduce { .. } => "reduce",
         Op::MatMul { .. } => "matmul",
+        Op::Softmax => "softmax",
+        Op::TopK { .. } => "top",
+        Op::SortChoices { .. } => "sort",
+        Op::TakeRows => "take",
+        Op::SumRows => "sum_rows",
+        Op::GroupedMatMul { .. } => "grouped_matmul",
+        Op::GroupedMatMulWeightGrad => "grouped_matmul_weight_grad",
         Op::Norm { .. } => "norm",
         Op::NormInputGrad { .. } => "norm_grad",
         Op::NormWeightGrad { .. } => "norm_weight_grad",

@@ -70,9 +70,11 @@ fn operands(graph: &Graph) -> Vec<(NodeId, usize)> {
     let mut copied = Vec::new();
     for id in graph.nodes() {
         let addressed = match graph.op(id) {
-            Op::GatherRows | Op::DepthwiseConv2d { .. } | Op::DepthwiseConv2dWeightGrad { .. } => {
-                0..1
-            }
+            Op::GatherRows
+            | Op::TakeRows
+            | Op::SumRows
+            | Op::DepthwiseConv2d { .. }
+            | Op::DepthwiseConv2dWeightGrad { .. } => 0..1,
             Op::Rotary { .. } => 1..2,
             Op::Attention { .. } => 0..3,
             Op::AttentionGrad { .. } => 0..6,
@@ -85,6 +87,12 @@ fn operands(graph: &Graph) -> Vec<(NodeId, usize)> {
             let value = operands.get(operand)?;
             matches!(graph.op(value.node), Op::Splat(_)).then_some((id, operand))
         }));
+        if let (Op::SortChoices { .. }, [choices]) = (graph.op(id), &operands[..]) {
+            let count = graph.bound(graph.ty(*choices).elements());
+            if view(graph, *choices).reshape(&[count]).is_none() {
+                copied.push((id, 0));
+            }
+        }
         if let (Op::ScatterAddRows, [updates, indices]) = (graph.op(id), &operands[..]) {
             let rows = graph.bound(graph.ty(*indices).elements());
             let width = graph.bound(graph.node(id).types[0].dims[1]);

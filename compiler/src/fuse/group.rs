@@ -140,7 +140,9 @@ impl<'g> Groups<'g> {
                 let only_read_by_contractions = self.readers_of(id).all(|(user, _, _)| {
                     matches!(
                         self.graph.op(user),
-                        Op::MatMul { .. } | Op::LinearCrossEntropy { .. }
+                        Op::MatMul { .. }
+                            | Op::GroupedMatMul { .. }
+                            | Op::LinearCrossEntropy { .. }
                     )
                 }) && self
                     .graph
@@ -157,7 +159,7 @@ impl<'g> Groups<'g> {
             Op::Unary(_) | Op::Binary(_) if self.only_folded(id) || self.only_joined(id) => {
                 Kind::Inline
             }
-            Op::Unary(_) | Op::Binary(_) | Op::GatherRows => Kind::Pointwise,
+            Op::Unary(_) | Op::Binary(_) | Op::GatherRows | Op::TakeRows => Kind::Pointwise,
             _ => Kind::Anchor,
         };
         self.kinds[id.index()] = kind;
@@ -312,7 +314,7 @@ impl<'g> Groups<'g> {
             }
             let (base, view) = self.resolve(operand);
             let inside = self.group_of[base.node.index()] == Some(index);
-            if matches!(self.graph.op(id), Op::GatherRows) {
+            if matches!(self.graph.op(id), Op::GatherRows | Op::TakeRows) {
                 // The table must exist as a whole; the indices are read per row.
                 if inside || (position == 1 && self.row_view(&view, &dims, &domain).is_none()) {
                     return false;
@@ -395,6 +397,10 @@ fn takes_epilogue(op: &Op) -> bool {
     matches!(
         op,
         Op::MatMul { .. }
+            | Op::GroupedMatMul { .. }
+            | Op::GroupedMatMulWeightGrad
+            | Op::SumRows
+            | Op::Softmax
             | Op::Norm { .. }
             | Op::NormInputGrad { .. }
             | Op::NormWeightGrad { .. }
@@ -404,13 +410,14 @@ fn takes_epilogue(op: &Op) -> bool {
             | Op::Binary(_)
             | Op::Cast
             | Op::GatherRows
+            | Op::TakeRows
             | Op::Broadcast
     )
 }
 
 /// Results that are per row although the op's domain is per element.
 fn is_statistic(op: &Op, result: u32) -> bool {
-    matches!(op, Op::Norm { .. }) && result > 0
+    matches!(op, Op::Norm { .. } | Op::Softmax) && result > 0
 }
 
 /// The first component of a node's name, derivative marks stripped.

@@ -9,6 +9,7 @@ mod attention;
 mod build;
 mod copies;
 mod cross_entropy;
+mod experts;
 mod group;
 mod matmul;
 mod movement;
@@ -181,6 +182,7 @@ impl Emitter<'_> {
             | Op::Binary(_)
             | Op::Cast
             | Op::GatherRows
+            | Op::TakeRows
             | Op::Broadcast
             | Op::Reshape
             | Op::Transpose(_)
@@ -189,6 +191,16 @@ impl Emitter<'_> {
                 transpose_a,
                 transpose_b,
             } => self.emit_matmul(group, transpose_a, transpose_b),
+            Op::GroupedMatMul { transpose_b } => self.emit_grouped_matmul(group, transpose_b),
+            Op::GroupedMatMulWeightGrad => self.emit_grouped_weight_grad(group),
+            Op::Softmax => self.emit_softmax(group),
+            Op::TopK { count } => self.emit_top_k(group, count),
+            Op::SortChoices {
+                experts,
+                groups,
+                capacity,
+            } => self.emit_sort_choices(group, [experts, groups, capacity]),
+            Op::SumRows => self.emit_sum_rows(group),
             Op::Reduce { kind, axes } => self.emit_reduce(group, kind, &axes),
             Op::Norm { kind, epsilon } => self.emit_norm(group, kind, epsilon),
             Op::NormInputGrad { kind } => self.emit_norm_input_grad(group, kind),

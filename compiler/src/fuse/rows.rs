@@ -75,7 +75,7 @@ struct Windowed {
 
 impl Emitter<'_> {
     /// Loads a value over the whole domain, stretched from the right.
-    fn over_domain(&self, build: &mut Build, value: Value) -> Result<ExprId, String> {
+    pub(super) fn over_domain(&self, build: &mut Build, value: Value) -> Result<ExprId, String> {
         let (axes, domain) = (build.axes.clone(), build.domain.clone());
         self.load(build, value, &axes, &|view| Some(view.broadcast(&domain)))
     }
@@ -87,14 +87,14 @@ impl Emitter<'_> {
     }
 
     /// Marks the last domain axis as one that each row walks by itself.
-    fn walk_last(build: &mut Build) -> AxisId {
+    pub(super) fn walk_last(build: &mut Build) -> AxisId {
         let last = build.axes[build.axes.len() - 1];
         build.kernel.axes[last.0 as usize].parallel = false;
         last
     }
 
     /// Stores per-row values where they are needed elsewhere.
-    fn store_rows(&self, build: &mut Build, values: &[(Value, ExprId)]) {
+    pub(super) fn store_rows(&self, build: &mut Build, values: &[(Value, ExprId)]) {
         let rows = build.axes[..build.axes.len() - 1].to_vec();
         let mut stores = Vec::new();
         for (value, expr) in values {
@@ -112,7 +112,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn round_like(&self, build: &mut Build, value: Value, expr: ExprId) -> ExprId {
+    pub(super) fn round_like(&self, build: &mut Build, value: Value, expr: ExprId) -> ExprId {
         if self.groups.graph.ty(value).dtype == DType::Bf16 {
             build.kernel.expr(Expr::Round(expr))
         } else {

@@ -32,6 +32,41 @@ pub fn infer(graph: &Graph, op: &Op, operands: &[&Type]) -> Rule {
             },
             [a, b],
         ) => matmul(graph, [*transpose_a, *transpose_b], a, b),
+        (Op::Softmax, [x]) => {
+            last(x)?;
+            let row = Type::new(DType::F32, &x.dims[..x.rank() - 1]);
+            Ok(vec![(*x).clone(), row])
+        }
+        (Op::TopK { count }, [x, present]) => top_k(graph, *count, x, present),
+        (
+            Op::SortChoices {
+                experts, groups, ..
+            },
+            [choices],
+        ) => sort_choices(*experts, *groups, choices),
+        (Op::TakeRows, [table, indices, back]) => {
+            rows_and_back(graph, table.dims.first(), indices, back)?;
+            gather(table, indices)
+        }
+        (Op::SumRows, [x, back, indices]) => {
+            let [rows, width] = x.dims[..] else {
+                return Err(format!("rows of rank 2 are summed, not {}", x.rank()));
+            };
+            rows_and_back(graph, back.dims.first(), indices, back)?;
+            same(graph, "indices", &indices.dims, &[rows])?;
+            Ok(vec![Type::new(x.dtype, [back.dims[0], width])])
+        }
+        (Op::GroupedMatMul { transpose_b }, [a, b, begin, end]) => {
+            grouped_matmul(graph, *transpose_b, [a, b], [begin, end])
+        }
+        (Op::GroupedMatMulWeightGrad, [x, y, begin, end]) => {
+            let ([rows, m], [_, n], [groups]) = (&x.dims[..], &y.dims[..], &begin.dims[..]) else {
+                return Err("rows of rank 2 and ranges of rank 1 are needed".to_owned());
+            };
+            same(graph, "y", &y.dims[..1], &[*rows])?;
+            same(graph, "end", &end.dims, &begin.dims)?;
+            Ok(vec![Type::new(DType::F32, [*groups, *m, *n])])
+        }
         (Op::Norm { kind, .. }, [x, ..]) => norm(graph, *kind, x, &operands[1..]),
         (Op::NormInputGrad { .. }, [_, x, ..]) => Ok(vec![(*x).clone()]),
         (Op::NormWeightGrad { kind }, [_, x, ..]) => {
@@ -267,6 +302,91 @@ fn matmul(graph: &Graph, transposed: [bool; 2], a: &Type, b: &Type) -> Rule {
     let mut dims = batch;
     dims.extend([m, n]);
     Ok(vec![Type::new(dtype, dims)])
+}
+
+fn top_k(graph: &Graph, count: u64, x: &Type, present: &Type) -> Rule {
+    let [rows, columns] = x.dims[..] else {
+        return Err(format!(
+            "columns of a matrix are chosen, not of rank {}",
+            x.rank()
+        ));
+    };
+    same(graph, "present", &present.dims, &[rows])?;
+    match columns.fixed() {
+        Some(columns) if (1..=columns).contains(&count) => {
+            Ok(vec![Type::new(DType::I32, [rows, Dim::Fixed(count)])])
+        }
+        _ => Err(format!("{count} of {} columns", print_dim(graph, columns))),
+    }
+}
+
+/// Largest number of choices: their numbers are exact in f32.
+const MOST_CHOICES: u64 = 1 << 24;
+
+fn sort_choices(experts: u64, groups: u64, choices: &Type) -> Rule {
+    let [Dim::Fixed(tokens), Dim::Fixed(count)] = choices.dims[..] else {
+        return Err("choices are [T, k], both known when compiled".to_owned());
+    };
+    let all = tokens.saturating_mul(count);
+    if experts == 0 || groups == 0 || !tokens.is_multiple_of(groups) {
+        return Err(format!(
+            "{tokens} tokens in {groups} groups for {experts} experts"
+        ));
+    }
+    if all > MOST_CHOICES || experts > MOST_CHOICES {
+        return Err(format!("{all} choices are more than {MOST_CHOICES}"));
+    }
+    let list = |size| Type::new(DType::I32, [Dim::Fixed(size)]);
+    Ok(vec![
+        choices.clone(),
+        list(all),
+        list(all),
+        list(experts),
+        list(experts),
+    ])
+}
+
+/// Indices `[N]` and the places `[R, k]` that they say the other way round.
+fn rows_and_back(
+    graph: &Graph,
+    rows: Option<&Dim>,
+    indices: &Type,
+    back: &Type,
+) -> Result<(), String> {
+    match (rows, indices.rank(), back.rank()) {
+        (Some(rows), 1, 2) => same(graph, "back", &back.dims[..1], &[*rows]),
+        _ => Err("indices are [N], back is [R, k]".to_owned()),
+    }
+}
+
+fn grouped_matmul(
+    graph: &Graph,
+    transpose_b: bool,
+    [a, b]: [&Type; 2],
+    [begin, end]: [&Type; 2],
+) -> Rule {
+    let ([rows, inner], [groups, first, second]) = (&a.dims[..], &b.dims[..]) else {
+        return Err("rows of rank 2 and a matrix per group are needed".to_owned());
+    };
+    let (k, n) = match transpose_b {
+        true => (second, first),
+        false => (first, second),
+    };
+    same(graph, "begin", &begin.dims, &[*groups])?;
+    same(graph, "end", &end.dims, &[*groups])?;
+    if k != inner {
+        return Err(format!(
+            "contracted sizes differ: {} and {}",
+            print_dim(graph, *inner),
+            print_dim(graph, *k)
+        ));
+    }
+    let dtype = if a.dtype == b.dtype {
+        a.dtype
+    } else {
+        DType::F32
+    };
+    Ok(vec![Type::new(dtype, [*rows, *n])])
 }
 
 fn norm(graph: &Graph, kind: NormKind, x: &Type, parameters: &[&Type]) -> Rule {

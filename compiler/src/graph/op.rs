@@ -79,6 +79,47 @@ pub enum Op {
         transpose_b: bool,
     },
 
+    // Rows by group: experts (docs/experts.md).
+    /// x `[.., E]` → p, log-sum-exp `[..]` (f32): p = e^(x − lse) over the last axis.
+    Softmax,
+    /// x `[R, E]`, f32 `[R]` → i32 `[R, count]`: where the second operand is not 0, the columns of
+    /// the largest elements of the row, the largest first, of equal ones the first; else −1.
+    TopK {
+        /// Columns per row.
+        count: u64,
+    },
+    /// i32 choices `[T, k]` of experts, −1 for none → i32 slots `[T, k]`, places `[T·k]`, tokens
+    /// `[T·k]`, begin `[E]`, end `[E]`. Rows sorted by expert stand in slots: expert e has slots
+    /// begin\[e\] .. end\[e\], which follow each other from 0. Within an expert, groups of
+    /// T/groups tokens follow each other, and in a group all first choices stand before all second
+    /// ones, in order of tokens. An expert takes the first `capacity` of each group (0: all); the
+    /// others and those of none have slot −1. Slot s holds choice places\[s\] of the flat choices and
+    /// token tokens\[s\]; both are −1 from end\[E−1\] on.
+    SortChoices {
+        /// E.
+        experts: u64,
+        /// Groups of tokens.
+        groups: u64,
+        /// Most choices of an expert in a group; 0 for any number.
+        capacity: u64,
+    },
+    /// table `[R, C]`, i32 indices `[N]`, i32 back `[R, k]` → `[N, C]`: rows of the table, zeros
+    /// for −1. `back` lists for each row of the table where in the result it stands, −1 for
+    /// nowhere; both say the same, once by result and once by row.
+    TakeRows,
+    /// x `[N, C]`, i32 back `[R, k]`, i32 indices `[N]` → `[R, C]`: the sum of the rows of x that
+    /// `back` lists, −1 for none. Transpose of [`Op::TakeRows`].
+    SumRows,
+    /// a `[P, k]`, b `[E, k, n]`, i32 begin `[E]`, i32 end `[E]` → `[P, n]`: rows begin\[e\] ..
+    /// end\[e\] of a, times b\[e\]; zeros in rows of no group. Groups ascend and share no row.
+    GroupedMatMul {
+        /// b is `[E, n, k]`.
+        transpose_b: bool,
+    },
+    /// x `[P, m]`, y `[P, n]`, i32 begin `[E]`, i32 end `[E]` → `[E, m, n]`: the sum over the rows
+    /// of each group of x\[m\]·y\[n\].
+    GroupedMatMulWeightGrad,
+
     // Composites.
     /// x `[.., C]`, weight `[C]`, for layer norm also bias `[C]` → y, for layer norm mean `[..]`,
     /// reciprocal deviation `[..]` (both f32).
@@ -276,6 +317,10 @@ pub enum Binary {
     Max,
     /// min(a, b).
     Min,
+    /// 1 where a = b, else 0.
+    Equal,
+    /// 1 where a < b, else 0.
+    Less,
 }
 
 /// Monoid of a reduction.

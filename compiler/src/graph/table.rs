@@ -124,6 +124,8 @@ pub const OPS: &[OpRow] = &[
     row("div", AB, Y, "a/b"),
     row("max", AB, Y, "the larger of a and b"),
     row("min", AB, Y, "the smaller of a and b"),
+    row("equal", AB, Y, "1 where a = b, else 0"),
+    row("less", AB, Y, "1 where a < b, else 0"),
     row(
         "cast",
         X,
@@ -137,6 +139,48 @@ pub const OPS: &[OpRow] = &[
         AB,
         Y,
         "a·b over the last two axes, batched over the others",
+    ),
+    row(
+        "softmax",
+        X,
+        &["p", "log_sum_exp"],
+        "eˣ over the last axis, divided by its sum",
+    ),
+    row(
+        "top_k",
+        &["x", "present"],
+        &["columns"],
+        "columns of the largest elements of each row, −1 in rows that are not there",
+    ),
+    row(
+        "sort_choices",
+        &["choices"],
+        &["slots", "places", "tokens", "begin", "end"],
+        "choices sorted by expert, as many as an expert takes",
+    ),
+    row(
+        "take_rows",
+        &["table", "indices", "back"],
+        Y,
+        "rows of a table; index −1 gives zeros",
+    ),
+    row(
+        "sum_rows",
+        &["x", "back", "indices"],
+        Y,
+        "the sum of the rows that each row of `back` lists; −1 is none",
+    ),
+    row(
+        "grouped_matmul",
+        &["a", "b", "begin", "end"],
+        Y,
+        "rows of each group times its own matrix",
+    ),
+    row(
+        "grouped_matmul_weight_grad",
+        &["x", "y", "begin", "end"],
+        &["dweight"],
+        "xᵀ·y over the rows of each group",
     ),
     row(
         "layer_norm",
@@ -275,6 +319,8 @@ pub(super) const BINARY: &[(Binary, &str)] = &[
     (Binary::Div, "div"),
     (Binary::Max, "max"),
     (Binary::Min, "min"),
+    (Binary::Equal, "equal"),
+    (Binary::Less, "less"),
 ];
 
 impl OpRow {
@@ -333,6 +379,13 @@ impl Op {
                 ReduceKind::Max => "reduce_max",
             },
             Self::MatMul { .. } => "matmul",
+            Self::Softmax => "softmax",
+            Self::TopK { .. } => "top_k",
+            Self::SortChoices { .. } => "sort_choices",
+            Self::TakeRows => "take_rows",
+            Self::SumRows => "sum_rows",
+            Self::GroupedMatMul { .. } => "grouped_matmul",
+            Self::GroupedMatMulWeightGrad => "grouped_matmul_weight_grad",
             Self::Norm { kind, .. } => layer(kind, "layer_norm", "rms_norm"),
             Self::NormInputGrad { kind } => {
                 layer(kind, "layer_norm_input_grad", "rms_norm_input_grad")
@@ -388,6 +441,14 @@ pub fn flops(graph: &Graph, id: NodeId) -> u64 {
             };
             total(&[2, volume(&graph.bounds(&node.types[0])), k])
         }
+        // Each row meets the matrix of its group only.
+        Op::GroupedMatMul { .. } => {
+            let columns = graph.bounds(&node.types[0]);
+            total(&[2, volume(&sizes(0)), columns.last().copied().unwrap_or(0)])
+        }
+        Op::GroupedMatMulWeightGrad => {
+            total(&[2, volume(&sizes(0)), sizes(1).last().copied().unwrap_or(0)])
+        }
         Op::Attention { causal, .. } => attention(&sizes(0), &sizes(1), *causal, 2),
         Op::AttentionGrad { causal, .. } => attention(&sizes(1), &sizes(2), *causal, 4),
         Op::DepthwiseConv2d { kernel, .. } | Op::DepthwiseConv2dWeightGrad { kernel, .. } => {
@@ -416,6 +477,7 @@ pub fn bytes(graph: &Graph, id: NodeId) -> u64 {
         (Op::Input(_) | Op::Constant(_) | Op::Splat(_) | Op::Reshape | Op::After, _) => 0,
         (Op::Slice { .. }, _) => 2 * written,
         (Op::GatherRows, [_, indices]) => 2 * written + indices,
+        (Op::TakeRows, [_, indices, _]) => 2 * written + indices,
         (Op::UpdateRows, [_, rows, positions]) => 2 * rows + positions,
         _ => read.iter().sum::<u64>() + written,
     }

@@ -9,7 +9,7 @@
 //!    bytes at the bounds fit in 63 bits.
 //! 5. Row numbers, positions and key ranges are i32; operands of arithmetic are not; only data
 //!    movement passes i32 on.
-//! 6. Result types are those that [`infer`] gives. A matmul may choose f32 or bf16.
+//! 6. Result types are those that [`infer`] gives. A matmul may choose f32 or bf16, a grouped one too.
 //! 7. Where the type is a choice: a reshape keeps the element type and count; a broadcast
 //!    stretches sizes of 1 and adds leading ones; a slice stays within its operand; a cast
 //!    keeps the sizes and does not make i32; a scatter gives `[R, C]` for updates `[.., C]`; a
@@ -222,7 +222,11 @@ fn operation(graph: &Graph, id: NodeId) -> Check {
         };
     }
     let mut wanted = infer(graph, &node.op, &types)?;
-    if matches!(node.op, Op::MatMul { .. }) && found[0].dtype != DType::I32 {
+    let contracts = matches!(
+        node.op,
+        Op::MatMul { .. } | Op::GroupedMatMul { .. } | Op::GroupedMatMulWeightGrad
+    );
+    if contracts && found[0].dtype != DType::I32 {
         wanted[0].dtype = found[0].dtype;
     }
     if found.len() != wanted.len() {
@@ -246,6 +250,9 @@ fn element_types(op: &Op, types: &[&Type]) -> Check {
     let integers = match op {
         Op::GatherRows | Op::ScatterAddRows | Op::CrossEntropy => 1..2,
         Op::UpdateRows | Op::Rotary { .. } | Op::LinearCrossEntropy { .. } => 2..3,
+        Op::SortChoices { .. } => 0..1,
+        Op::TakeRows | Op::SumRows => 1..3,
+        Op::GroupedMatMul { .. } | Op::GroupedMatMulWeightGrad => 2..4,
         Op::Attention { .. } => 3..types.len(),
         Op::AttentionGrad { .. } => 6..types.len(),
         _ => 0..0,

@@ -16,6 +16,7 @@
 mod attention;
 mod composite;
 mod contract;
+mod experts;
 mod loss;
 mod movement;
 mod pointwise;
@@ -331,6 +332,24 @@ pub fn apply(op: &Op, operands: &[&Tensor], dims: &[Vec<u64>]) -> Result<Vec<Ten
             },
             [a, b],
         ) => one(contract::matmul(*transpose_a, *transpose_b, a, b)?),
+        (Op::Softmax, [x]) => experts::softmax(x),
+        (Op::TopK { count }, [x, present]) => one(experts::top_k(*count, x, present)?),
+        (
+            Op::SortChoices {
+                experts,
+                groups,
+                capacity,
+            },
+            [choices],
+        ) => experts::sort_choices([*experts, *groups, *capacity], choices),
+        (Op::TakeRows, [table, indices, _]) => one(movement::gather_rows(table, indices)?),
+        (Op::SumRows, [x, back, _]) => one(experts::sum_rows(x, back)?),
+        (Op::GroupedMatMul { transpose_b }, [a, b, begin, end]) => {
+            one(experts::matmul(*transpose_b, [a, b], [begin, end])?)
+        }
+        (Op::GroupedMatMulWeightGrad, [x, y, begin, end]) => {
+            one(experts::weight_grad([x, y], [begin, end])?)
+        }
         (Op::Norm { kind, epsilon }, [x, parameters @ ..]) => {
             composite::norm(*kind, *epsilon, x, parameters)
         }

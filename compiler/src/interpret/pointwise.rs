@@ -54,6 +54,8 @@ pub(super) fn binary(f: Binary, a: f64, b: f64) -> f64 {
         Binary::Div => a / b,
         Binary::Max => maximum(a, b),
         Binary::Min => -maximum(-a, -b),
+        Binary::Equal => f64::from(u8::from(a == b)),
+        Binary::Less => f64::from(u8::from(a < b)),
     }
 }
 

@@ -224,6 +224,13 @@ fn doubt(op: &Op, operands: &[&Tensor], before: &[Doubt], result: &Tensor) -> Do
             let k = size(0, rank.saturating_sub(if *transpose_a { 2 } else { 1 }));
             (k, k.sqrt() * root(0) * root(1))
         }
+        Op::GroupedMatMul { .. } => (width(0), width(0).sqrt() * root(0) * root(1)),
+        Op::GroupedMatMulWeightGrad => {
+            let terms = (count(0) / width(0).max(1.0)).max(1.0);
+            (terms, terms.sqrt() * root(0) * root(1))
+        }
+        Op::Softmax => (width(0), 0.0),
+        Op::SumRows => (width(1), width(1).sqrt() * root(0)),
         Op::Reduce { .. } => {
             let terms = (count(0) / elements).max(1.0);
             (terms, terms.sqrt() * root(0))
@@ -258,6 +265,8 @@ fn doubt(op: &Op, operands: &[&Tensor], before: &[Doubt], result: &Tensor) -> Do
         | Op::Concat { .. }
         | Op::Broadcast
         | Op::After
+        | Op::TakeRows
+        | Op::SumRows
         | Op::Cast => most(|it| it.scale),
         _ => 0.0,
     };

@@ -298,6 +298,8 @@ impl Run<'_> {
                     Binary::Div => a / b,
                     Binary::Max => a.max(b),
                     Binary::Min => a.min(b),
+                    Binary::Equal => f64::from(u8::from(a == b)),
+                    Binary::Less => f64::from(u8::from(a < b)),
                 }
             }
             Expr::Round(x) => round(self.value(*x)?),

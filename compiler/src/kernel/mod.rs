@@ -24,8 +24,10 @@
 //! - **GEMM with epilogue**: parallel m, n; Contract over k; Map on (m, n) reading the tile, the
 //!   bias (stride 0 along m) and the residual. Operand orders are strides; casts, gathers and
 //!   activations of an operand are its expression (prologue).
-//! - **Grouped GEMM**: rows sorted by group; the group axis is parallel, m is ragged through
-//!   a [`Window`] on the group's row range; for dW the *reduced* axis has the window.
+//! - **Grouped GEMM**: rows sorted by group; Contract over groups and k, with a [`Window`] whose query
+//!   is the group and whose key is m: of the groups a row sees its own alone, or none, which gives 0.
+//!   For dW the group axis is parallel and the key is the *reduced* axis. Ranges ascend with the
+//!   group, so a schedule visits what is there: cost grows with rows, not with groups times rows.
 //! - **Attention forward**: parallel b, g, r, i (query head = (g, r)); Contract scores over d;
 //!   SoftmaxContract over j with a window; Map divides and stores output and log-sum-exp.
 //! - **Attention dQ**: Contract s over d; Contract dp over e; Contract over j of
@@ -129,7 +131,7 @@ pub struct Store {
     pub buffer: BufferId,
     /// At which element.
     pub address: Address,
-    /// What; rounded if the buffer is bf16.
+    /// What; rounded if the buffer is bf16, a whole number if it is i32.
     pub value: ExprId,
 }
 

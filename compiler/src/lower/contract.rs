@@ -9,6 +9,7 @@
 //! 32 elements at a time (`TileDot`), for f32 the six products of their pieces that count (`Words`).
 
 use super::emit::{Emit, Tile};
+use super::groups::Groups;
 use super::micro::{self, Words};
 use super::panels::{self, Panel};
 use super::rows;
@@ -25,6 +26,8 @@ pub(super) struct Plan {
     pub m: AxisId,
     /// Columns of the tile, the vector axis.
     pub n: AxisId,
+    /// Groups of rows that have factors of their own.
+    pub groups: Option<Groups>,
     /// Rows and columns of a tile.
     mc: u64,
     nc: u64,
@@ -64,6 +67,7 @@ pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, Str
     let mut plan = plan(&mut kernel, machine)?;
     let virtual_axes = original.axes.len() as u32;
     let mut emit = Emit::new(&kernel, machine)?;
+    emit.ragged = plan.groups.map(|groups| groups.key);
     choose_tile(&emit, &mut plan);
     let mut tiles: Vec<(AxisId, u64)> = plan.batch.iter().map(|axis| (*axis, 1)).collect();
     tiles.extend([(plan.m, plan.mc), (plan.n, plan.nc)]);
@@ -100,20 +104,16 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
     {
         return Err("contractions are followed by something other than maps".to_owned());
     }
+    let groups = Groups::of(kernel, contracts)?;
+    let walked = groups.filter(|groups| !groups.folds);
     let mut kept: Vec<AxisId> = Vec::new();
     let (mut row_axes, mut column_axes) = (Vec::new(), Vec::new());
     let mut swapped = Vec::new();
     for number in 0..contracts {
         let stage = &kernel.stages[number];
-        let StageKind::Contract {
-            lhs, rhs, window, ..
-        } = &stage.kind
-        else {
+        let StageKind::Contract { lhs, rhs, .. } = &stage.kind else {
             continue;
         };
-        if window.is_some() {
-            return Err("a contraction with a window".to_owned());
-        }
         let (of_lhs, of_rhs) = (kernel.axes_of_expr(*lhs), kernel.axes_of_expr(*rhs));
         let own: Vec<AxisId> = stage
             .domain
@@ -134,7 +134,11 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
             sizes.max().unwrap_or(1)
         };
         let lanes = u64::from(machine.width());
-        let swap = largest(&n) < lanes && largest(&m) > largest(&n);
+        let swap = match walked {
+            // The rows of groups are rows of the tile.
+            Some(groups) => n.contains(&groups.key),
+            None => largest(&n) < lanes && largest(&m) > largest(&n),
+        };
         if swap {
             std::mem::swap(&mut m, &mut n);
         }
@@ -152,7 +156,10 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
             .map(|(_, axis)| *axis)
     };
     let one = AxisSize::Fixed(1);
-    let m = longest(kernel, &row_axes).unwrap_or_else(|| kernel.axis(one, true));
+    let m = match walked {
+        Some(groups) => groups.key,
+        None => longest(kernel, &row_axes).unwrap_or_else(|| kernel.axis(one, true)),
+    };
     // The last column axis is the one that memory is contiguous along.
     let wide = |axis: &&AxisId| grid::typical(kernel, **axis) >= u64::from(machine.width());
     let n = column_axes
@@ -186,6 +193,7 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
         };
         let (rows, columns) = if swapped { (rhs, lhs) } else { (lhs, rhs) };
         let mut outer = stage.reduced;
+        outer.retain(|axis| walked.is_none_or(|groups| groups.query != *axis));
         // Only the last folded axis is blocked; the others are walked around it.
         let k = outer.pop().unwrap_or_else(|| kernel.axis(one, false));
         let words = words(kernel, machine, operands, [m, n, k]);
@@ -216,6 +224,7 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
         batch,
         m,
         n,
+        groups,
         mc: 0,
         nc: 0,
         products,
@@ -290,7 +299,12 @@ fn tile(
         let width = plan.nc as i64;
         let known = emit.tiles.len();
         for product in &plan.products {
-            let offset = emit.b.reserve_scratch(4 * plan.mc * plan.nc);
+            // Tiles of a processor write whole heights, also past the end of a group.
+            let spare = match plan.groups {
+                Some(_) => spare_rows(emit, product),
+                None => 0,
+            };
+            let offset = emit.b.reserve_scratch(4 * (plan.mc + spare) * plan.nc);
             let sums = emit.scratch_at(offset);
             multiply(emit, plan, product, sums, rows, columns)?;
             // The tile's element (0, 0) is the range's first.
@@ -331,6 +345,14 @@ pub(super) fn with_batch(
     }
 }
 
+/// Rows past the end of a range that a micro-kernel may add to.
+fn spare_rows(emit: &Emit<'_>, product: &Product) -> u64 {
+    match product.words.in_tiles(emit.machine) {
+        true => 2 * micro::TILE as u64,
+        false => 0,
+    }
+}
+
 fn multiply(
     emit: &mut Emit<'_>,
     plan: &Plan,
@@ -357,29 +379,60 @@ fn multiply(
         product.kc,
         product.words,
     );
+    let panels = [&mut left, &mut right];
+    let row_count = emit.b.index_op(IndexOp::Sub, rows[1], rows[0]);
+    micro::clear(emit, sums, row_count, plan.nc);
+    let Some(groups) = plan.groups.filter(|groups| !groups.folds) else {
+        return multiply_rows(emit, plan, product, panels, sums, [rows, columns]);
+    };
+    let spare = spare_rows(emit, product);
+    groups.each(emit, rows, |emit, part| {
+        let down = |emit: &mut Emit<'_>, row| {
+            let skipped = emit.b.index_op(IndexOp::Sub, row, rows[0]);
+            emit.b.element(sums, skipped, 4 * plan.nc as i64)
+        };
+        let own = down(emit, part[0]);
+        multiply_rows(emit, plan, product, panels, own, [part, columns])?;
+        if spare > 0 {
+            // What was added past the part belongs to none; later parts add their own.
+            let (after, spare) = (down(emit, part[1]), emit.b.index(spare as i64));
+            micro::clear(emit, after, spare, plan.nc);
+        }
+        Ok(())
+    })
+}
+
+/// sums += rows · columns.
+fn multiply_rows(
+    emit: &mut Emit<'_>,
+    plan: &Plan,
+    product: &Product,
+    [left, right]: [&mut Panel; 2],
+    sums: ValueId,
+    [rows, columns]: [[ValueId; 2]; 2],
+) -> Result<(), String> {
     let row_count = emit.b.index_op(IndexOp::Sub, rows[1], rows[0]);
     let column_count = emit.b.index_op(IndexOp::Sub, columns[1], columns[0]);
-    micro::clear(emit, sums, row_count, plan.nc);
     // Packing stands between the folded axes, so nothing known outside is lost inside.
     emit.hoist(product.rows, &[plan.m, product.k])?;
     emit.hoist(product.columns, &[plan.n, product.k])?;
     emit.nest(&product.outer, &mut |emit| {
-        let (zero, size) = (emit.b.index(0), emit.size(product.k));
-        let open = emit.b.begin_loop(zero, size, product.kc as i64, &[]);
+        let [first, size] = plan.folded(emit, product.k)?;
+        let open = emit.b.begin_loop(first, size, product.kc as i64, &[]);
         let low = open.variable;
         let step = emit.b.index(product.kc as i64);
         let end = emit.b.add(low, step);
         let end = emit.least(end, size);
         let count = emit.b.index_op(IndexOp::Sub, end, low);
         let known = emit.cache.len();
-        panels::pack(emit, &mut right, product.columns, columns, [low, end])?;
-        panels::pack(emit, &mut left, product.rows, rows, [low, end])?;
+        panels::pack(emit, right, product.columns, columns, [low, end])?;
+        panels::pack(emit, left, product.rows, rows, [low, end])?;
         emit.cache.truncate(known);
         micro::multiply(
             emit,
             &micro::Block {
-                left: &left,
-                right: &right,
+                left,
+                right,
                 sums,
                 width: plan.nc,
                 counts: [row_count, column_count, count],
@@ -391,6 +444,16 @@ fn multiply(
         emit.b.end_loop(open, &[]);
         Ok(())
     })
+}
+
+impl Plan {
+    /// What a product folds of an axis: all of it, or the rows of the group that is bound.
+    pub fn folded(&self, emit: &mut Emit<'_>, axis: AxisId) -> Result<[ValueId; 2], String> {
+        match self.groups.filter(|groups| groups.key == axis) {
+            Some(groups) => groups.range(emit),
+            None => Ok([emit.b.index(0), emit.size(axis)]),
+        }
+    }
 }
 
 /// A map over the tile.

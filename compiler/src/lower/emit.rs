@@ -45,6 +45,8 @@ pub(crate) struct Emit<'k> {
     pub scratch: ValueId,
     /// Lengths of the axes.
     pub sizes: Vec<ValueId>,
+    /// An axis whose ranges start and end anywhere, whatever its length.
+    pub ragged: Option<AxisId>,
     /// Values of bound axes.
     pub axis: Vec<Option<ValueId>>,
     /// Bound axes, outermost first.
@@ -89,6 +91,7 @@ impl<'k> Emit<'k> {
             args,
             scratch,
             sizes,
+            ragged: None,
             axis: vec![None; kernel.axes.len()],
             order: Vec::new(),
             vector: None,
@@ -121,11 +124,11 @@ impl<'k> Emit<'k> {
         self.sizes[axis.0 as usize]
     }
 
-    /// Length of an axis if known when compiled.
+    /// Length of an axis if known when compiled, and if its ranges are cut from its start on.
     pub fn fixed(&self, axis: AxisId) -> Option<u64> {
         match self.kernel.axis_of(axis).size {
-            AxisSize::Fixed(size) => Some(size),
-            AxisSize::Runtime(_) => None,
+            AxisSize::Fixed(size) if self.ragged != Some(axis) => Some(size),
+            AxisSize::Fixed(_) | AxisSize::Runtime(_) => None,
         }
     }
 

@@ -76,7 +76,15 @@ pub(crate) fn unary(b: &mut Builder, op: Unary, x: ValueId) -> ValueId {
 
 /// f(a, b) of float registers of equal lanes.
 pub(crate) fn binary(builder: &mut Builder, op: Binary, a: ValueId, b: ValueId) -> ValueId {
+    let truth = |builder: &mut Builder, compare| {
+        let lanes = builder.lanes(a);
+        let (one, zero) = (builder.float(1.0, lanes), builder.float(0.0, lanes));
+        let holds = builder.compare(compare, a, b);
+        builder.select(holds, one, zero)
+    };
     let op = match op {
+        Binary::Equal => return truth(builder, Compare::Eq),
+        Binary::Less => return truth(builder, Compare::Lt),
         Binary::Add => FloatBinary::Add,
         Binary::Sub => FloatBinary::Sub,
         Binary::Mul => FloatBinary::Mul,

@@ -23,9 +23,9 @@ const COLUMNS: u64 = GRID[1] as u64 * BLOCK[1] as u64;
 /// A thread's coordinates along one axis.
 struct Points {
     axis: AxisId,
-    /// Clamped to the axis.
+    /// Clamped to the range.
     at: Vec<ValueId>,
-    /// Whether the unclamped coordinate is on the axis.
+    /// Whether the unclamped coordinate is in the range.
     inside: Vec<ValueId>,
 }
 
@@ -35,22 +35,38 @@ pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, Str
     let plan = contract::plan(&mut kernel, machine)?;
     let virtual_axes = original.axes.len() as u32;
     let mut emit = Emit::new(&kernel, machine)?;
+    emit.ragged = plan.groups.map(|groups| groups.key);
     let mut tiles: Vec<(AxisId, u64)> = plan.batch.iter().map(|axis| (*axis, 1)).collect();
     tiles.extend([(plan.m, ROWS), (plan.n, COLUMNS)]);
     emit.each_tile(&tiles, |emit, ranges| {
         contract::with_batch(emit, &plan.batch, ranges, &mut |emit| {
-            let [rows, columns] = [tiles.len() - 2, tiles.len() - 1].map(|at| ranges[at][0]);
+            let [whole, columns] = [tiles.len() - 2, tiles.len() - 1].map(|at| ranges[at]);
             let member = emit.b.op(Operation::Member);
             let wide = emit.b.index(GRID[1]);
             let y = emit.b.index_op(IndexOp::Div, member, wide);
             let x = emit.b.index_op(IndexOp::Rem, member, wide);
-            let rows = points(emit, plan.m, rows, y, GRID[0], BLOCK[0]);
-            let columns = points(emit, plan.n, columns, x, GRID[1], BLOCK[1]);
-            let sums = plan
-                .products
-                .iter()
-                .map(|product| multiply(emit, product, &rows, &columns))
-                .collect::<Result<Vec<_>, _>>()?;
+            let first = emit.b.add(whole[0], y);
+            let rows = points(emit, plan.m, first, whole, GRID[0], BLOCK[0]);
+            let left = emit.b.add(columns[0], x);
+            let columns = points(emit, plan.n, left, columns, GRID[1], BLOCK[1]);
+            let zero = emit.b.float(0.0, 1);
+            let zeros = vec![zero; BLOCK[0] * BLOCK[1]];
+            let mut sums = Vec::new();
+            for product in &plan.products {
+                sums.push(match plan.groups.filter(|groups| !groups.folds) {
+                    None => multiply(emit, &plan, product, [&rows, &columns], zeros.clone())?,
+                    // Rows of other groups keep their sums.
+                    Some(groups) => groups.fold(emit, whole, &zeros, |emit, part, inside| {
+                        let rows = points(emit, plan.m, first, part, GRID[0], BLOCK[0]);
+                        let own = multiply(emit, &plan, product, [&rows, &columns], zeros.clone())?;
+                        let rows = (0..own.len()).map(|number| rows.inside[number / BLOCK[1]]);
+                        let pairs = rows.zip(own).zip(inside);
+                        Ok(pairs
+                            .map(|((here, own), before)| emit.b.select(here, own, *before))
+                            .collect())
+                    })?,
+                });
+            }
             store(emit, &plan, &sums, &rows, &columns)
         })
     })?;
@@ -62,18 +78,18 @@ pub(super) fn lower(original: &Kernel, machine: &Machine) -> Result<Lowered, Str
     })
 }
 
+/// Points `first`, `first + step`, … of a range.
 fn points(
     emit: &mut Emit<'_>,
     axis: AxisId,
-    low: ValueId,
-    own: ValueId,
+    first: ValueId,
+    [low, high]: [ValueId; 2],
     step: i64,
     count: usize,
 ) -> Points {
-    let size = emit.size(axis);
     let less = emit.b.index(-1);
-    let last = emit.b.add(size, less);
-    let first = emit.b.add(low, own);
+    let last = emit.b.add(high, less);
+    let last = emit.b.index_op(IndexOp::Max, last, low);
     let mut points = Points {
         axis,
         at: Vec::new(),
@@ -82,8 +98,12 @@ fn points(
     for number in 0..count as i64 {
         let skip = emit.b.index(number * step);
         let at = emit.b.add(first, skip);
-        points.inside.push(emit.b.compare(Compare::Lt, at, size));
-        points.at.push(emit.least(at, last));
+        let below = emit.b.compare(Compare::Lt, at, high);
+        let above = emit.b.compare(Compare::Le, low, at);
+        let inside = emit.b.op(Operation::MaskAnd(above, below));
+        points.inside.push(inside);
+        let at = emit.least(at, last);
+        points.at.push(emit.b.index_op(IndexOp::Max, at, low));
     }
     points
 }
@@ -91,29 +111,29 @@ fn points(
 /// The thread's block of sums, row by row.
 fn multiply(
     emit: &mut Emit<'_>,
+    plan: &contract::Plan,
     product: &Product,
-    rows: &Points,
-    columns: &Points,
+    points: [&Points; 2],
+    sums: Vec<ValueId>,
 ) -> Result<Vec<ValueId>, String> {
-    let zero = emit.b.float(0.0, 1);
-    let sums = vec![zero; BLOCK[0] * BLOCK[1]];
     let mut folded = product.outer.clone();
     folded.push(product.k);
-    fold(emit, &folded, product, rows, columns, sums)
+    fold(emit, plan, &folded, product, points, sums)
 }
 
 fn fold(
     emit: &mut Emit<'_>,
+    plan: &contract::Plan,
     folded: &[AxisId],
     product: &Product,
-    rows: &Points,
-    columns: &Points,
+    [rows, columns]: [&Points; 2],
     sums: Vec<ValueId>,
 ) -> Result<Vec<ValueId>, String> {
     if let Some((axis, rest)) = folded.split_first() {
-        let (zero, size) = (emit.b.index(0), emit.size(*axis));
-        return emit.fold(*axis, [zero, size], 1, &sums, |emit, inside| {
-            fold(emit, rest, product, rows, columns, inside.to_vec())
+        let range = plan.folded(emit, *axis)?;
+        return emit.fold(*axis, range, 1, &sums, |emit, inside| {
+            let inside = inside.to_vec();
+            fold(emit, plan, rest, product, [rows, columns], inside)
         });
     }
     let left = along(emit, product.rows, rows)?;

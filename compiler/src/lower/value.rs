@@ -562,7 +562,14 @@ impl Emit<'_> {
             values.push(match dtype {
                 DType::I32 => {
                     let lanes = self.lanes_of(value);
-                    self.int_at(value, lanes)?
+                    let number = self.value(value)?;
+                    match self.b.ty(number) {
+                        Type::F32(_) => {
+                            let number = self.float_at(value, lanes)?;
+                            self.b.op(Operation::FloatToInt(number))
+                        }
+                        _ => self.int_at(value, lanes)?,
+                    }
                 }
                 _ => {
                     let lanes = self.lanes_of(value);

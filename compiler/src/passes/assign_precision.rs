@@ -12,6 +12,7 @@
 //!   since rounded weights would no longer sum to one; the result is typed as what is resampled.
 //! - The residual stream is found by its shape: a sum of a value and something computed from it,
 //!   forward (x + f(x)) as well as backward. An f32 stream is f32 from its first value on.
+//! - Scores of experts are the f32 sums of their contraction.
 //! - Norms, softmax, cross-entropy, rotary and reductions read anything; they are f32 inside.
 //! - Parameters, their gradients, the optimizer and all inputs and outputs keep their types.
 
@@ -165,6 +166,8 @@ impl Assign<'_> {
             | Op::Splat(_)
             | Op::Cast
             | Op::ScatterAddRows
+            | Op::GroupedMatMul { .. }
+            | Op::GroupedMatMulWeightGrad
             | Op::MatMul { .. } => {}
             Op::Reshape | Op::Broadcast | Op::Slice { .. } => {
                 let dtype = self.dtype(operands[0]);
@@ -186,7 +189,9 @@ impl Assign<'_> {
     fn visit(&mut self, id: NodeId) {
         let value = Value::from(id);
         match self.graph.op(id).clone() {
-            Op::MatMul { .. } => self.matmul(id),
+            Op::MatMul { .. } | Op::GroupedMatMul { .. } => self.matmul(id),
+            // The gradient of a parameter stays f32.
+            Op::GroupedMatMulWeightGrad => self.cast_operands(id, 0..2, DType::Bf16),
             Op::Attention { .. } => self.cast_operands(id, 0..3, DType::Bf16),
             // Not the log-sum-exp, which follows.
             Op::AttentionGrad { .. } => self.cast_operands(id, 0..5, DType::Bf16),
@@ -222,7 +227,7 @@ impl Assign<'_> {
     fn matmul(&mut self, id: NodeId) {
         let value = Value::from(id);
         let operands = self.graph.operands(id);
-        let table = operands
+        let table = operands[..2]
             .iter()
             .position(|operand| self.is_constant(*operand));
         if let Some(table) = table {
@@ -306,6 +311,7 @@ impl Assign<'_> {
             | Op::Slice { .. }
             | Op::Broadcast
             | Op::GatherRows
+            | Op::TakeRows
             | Op::Cast => self.is_parameter(self.graph.operands(value.node)[0]),
             _ => false,
         }
@@ -368,7 +374,11 @@ impl Assign<'_> {
             | Op::Concat { .. }
             | Op::Reduce { .. }
             | Op::Unary(_) => self.wants_f32(user.into()),
-            Op::GatherRows | Op::Norm { .. } => operand == 0 && self.wants_f32(user.into()),
+            Op::GatherRows | Op::TakeRows | Op::SumRows | Op::Norm { .. } => {
+                operand == 0 && self.wants_f32(user.into())
+            }
+            // Experts are chosen by unrounded scores.
+            Op::Softmax | Op::TopK { .. } => true,
             Op::Binary(Binary::Add | Binary::Sub) => {
                 self.in_residual_sum(user) || self.wants_f32(user.into())
             }

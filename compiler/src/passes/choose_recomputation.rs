@@ -38,7 +38,7 @@ pub fn is_recomputed(name: &str) -> bool {
 pub fn products_made_again(graph: &Graph) -> usize {
     let nodes = graph.nodes().map(|id| graph.node(id));
     nodes
-        .filter(|node| matches!(node.op, Op::MatMul { .. }) && is_recomputed(&node.name))
+        .filter(|node| is_product(&node.op) && is_recomputed(&node.name))
         .count()
 }
 
@@ -178,7 +178,7 @@ impl Choice<'_> {
             };
         }
         if at_hand && !from_sources && self.is_cheap(id, &operands) {
-            if matches!(op, Op::MatMul { .. }) {
+            if is_product(op) {
                 self.products_left -= 1;
             }
             Fate::Again
@@ -191,8 +191,13 @@ impl Choice<'_> {
 
     fn is_cheap(&self, id: NodeId, operands: &[Value]) -> bool {
         match self.graph.op(id) {
-            Op::Unary(_) | Op::Binary(_) | Op::Cast | Op::Norm { .. } | Op::Rotary { .. } => true,
-            Op::MatMul { .. } => {
+            Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Cast
+            | Op::Norm { .. }
+            | Op::Rotary { .. }
+            | Op::TakeRows => true,
+            Op::MatMul { .. } | Op::GroupedMatMul { .. } => {
                 let elements = |value: Value| self.graph.bound(self.graph.ty(value).elements());
                 self.policy == Recompute::Products
                     && self.products_left > 0
@@ -331,6 +336,11 @@ impl Choice<'_> {
         }
         copy
     }
+}
+
+/// Products with a weight, one or one per group of rows.
+fn is_product(op: &Op) -> bool {
+    matches!(op, Op::MatMul { .. } | Op::GroupedMatMul { .. })
 }
 
 /// Ops that fusion reads through strides.

@@ -42,7 +42,7 @@ fn key(graph: &Graph, id: crate::graph::NodeId) -> Key {
     let mut operands = graph.operands(id);
     if matches!(
         node.op,
-        Op::Binary(Binary::Add | Binary::Mul | Binary::Max | Binary::Min)
+        Op::Binary(Binary::Add | Binary::Mul | Binary::Max | Binary::Min | Binary::Equal)
     ) {
         operands.sort_unstable();
     }

@@ -79,7 +79,7 @@ fn identity(graph: &Graph, id: NodeId) -> Option<Value> {
             let neutral = match function {
                 Binary::Mul | Binary::Div => 1.0,
                 Binary::Add | Binary::Sub => 0.0,
-                Binary::Max | Binary::Min => return None,
+                Binary::Max | Binary::Min | Binary::Equal | Binary::Less => return None,
             };
             let commutes = matches!(function, Binary::Mul | Binary::Add);
             if is_number(graph, y, neutral) && same_type(x) {

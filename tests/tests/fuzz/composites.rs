@@ -1,20 +1,22 @@
 //! Random nodes of the ops with several operands: norms, rows, attention, windows, losses.
 
-use mm1_compiler::graph::{Binary, Dim, NormKind, Op, Unary, Value};
+use mm1_compiler::graph::{Binary, DType, Dim, NormKind, Op, Type, Unary, Value};
 
 use crate::generate::Generator;
 
 impl Generator {
     pub fn composite(&mut self) {
-        match self.random.below(if self.smooth { 7 } else { 10 }) {
+        match self.random.below(if self.smooth { 9 } else { 12 }) {
             0 | 1 => self.norm(),
             2 => self.gather(),
             3 => self.scatter(),
             4 => self.attention(),
             5 => self.rotary(),
             6 => self.convolution(),
-            7 => self.cross_entropy(),
-            8 => self.linear_cross_entropy(),
+            7 => self.softmax(),
+            8 => self.experts(),
+            9 => self.cross_entropy(),
+            10 => self.linear_cross_entropy(),
             _ => self.adamw(),
         }
     }
@@ -162,6 +164,65 @@ impl Generator {
             .map(|x| f64::from(x as f32))
             .collect();
         self.typed(Op::Constant(numbers), &[Dim::Fixed(places), width], &[])
+    }
+
+    fn softmax(&mut self) {
+        let (x, magnitude) = self.pick();
+        let fixed = |dim: &Dim| dim.fixed().is_some();
+        if !self.dims(x).last().is_some_and(fixed) {
+            return;
+        }
+        let p = self.add(Op::Softmax, &[x]);
+        self.keep(p, 1.0);
+        self.keep(p.sibling(1), magnitude + 3.0);
+    }
+
+    /// Rows to experts and back, by the largest scores or (these have kinks) by given choices.
+    fn experts(&mut self) {
+        let groups = self.random.between(1, 3);
+        // Now and then several blocks of a sort.
+        let size = match self.random.one_in(6) {
+            true => *self.random.of(&[65, 70, 130]),
+            false => self.random.between(1, 6),
+        };
+        let (tokens, experts) = (groups * size, self.random.between(1, 5));
+        let count = self.random.between(1, experts.min(3));
+        let (k, n) = (self.random.between(1, 5), self.random.between(1, 5));
+        let fixed = |sizes: &[u64]| sizes.iter().map(|n| Dim::Fixed(*n)).collect::<Vec<_>>();
+        let choices = match self.smooth || self.random.one_in(3) {
+            true => self.integers(&fixed(&[tokens, count]), -1, experts as i64),
+            false => {
+                let scores = self.input(&fixed(&[tokens, experts]));
+                let there = self.input(&fixed(&[tokens]));
+                let zero = self.splat(0.5);
+                let there = self.add(Op::Binary(Binary::Less), &[there, zero]);
+                self.add(Op::TopK { count }, &[scores, there])
+            }
+        };
+        let op = Op::SortChoices {
+            experts,
+            groups,
+            capacity: *self.random.of(&[0, 0, 1, 2, 5]),
+        };
+        let sorted = self.add(op, &[choices]);
+        let [places, of_tokens, begin, end] = [1, 2, 3, 4].map(|result| sorted.sibling(result));
+        let (x, magnitude) = self.of_sizes(&fixed(&[tokens, k]));
+        let rows = self.add(Op::TakeRows, &[x, of_tokens, sorted]);
+        let transpose_b = self.random.one_in(2);
+        let matrix = if transpose_b { [n, k] } else { [k, n] };
+        let (w, more) = self.of_sizes(&fixed(&[experts, matrix[0], matrix[1]]));
+        let op = Op::GroupedMatMul { transpose_b };
+        let products = self.add(op, &[rows, w, begin, end]);
+        let (gates, most) = self.of_sizes(&fixed(&[tokens, count]));
+        let all = tokens * count;
+        let gates = self.typed(Op::Reshape, &fixed(&[all, 1]), &[gates]);
+        let name = self.name();
+        let ty = Type::new(DType::I32, fixed(&[all, 1]));
+        let back = self.graph.add_typed(name, Op::Reshape, vec![ty], &[sorted]);
+        let gates = self.add(Op::TakeRows, &[gates, places, back.into()]);
+        let weighted = self.add(Op::Binary(Binary::Mul), &[products, gates]);
+        let y = self.add(Op::SumRows, &[weighted, sorted, of_tokens]);
+        self.keep(y, magnitude * more * most * (k * count) as f64);
     }
 
     fn convolution(&mut self) {

@@ -176,7 +176,7 @@ fn binary(name: &str, variant: usize, random: &mut Random) -> Case {
             let x = if name == "div" { "p" } else { "x" };
             // max(x, x) has a kink everywhere.
             let (first, more) = match name {
-                "max" | "min" => ("%t", format!("%t: {ty} = exp(%{x})\n")),
+                "max" | "min" | "less" => ("%t", format!("%t: {ty} = exp(%{x})\n")),
                 _ => ("%x1", format!("%x1: {ty} = reshape(%{x})\n")),
             };
             return Case::new(format!(
@@ -442,6 +442,69 @@ fn convolution(random: &mut Random) -> Case {
     ))
 }
 
+/// The first result, the second, or both.
+fn softmax(part: usize, random: &mut Random) -> Case {
+    let [rows, width] = [random.between(1, 3), random.between(1, 5)];
+    let (x, row) = (shape(&[rows, width]), shape(&[rows]));
+    let column = shape(&[rows, 1]);
+    let results = ["%p", "%lse", "%both"][part];
+    let y = if part == 1 { &column } else { &x };
+    let more = match part {
+        2 => format!("%both: {x} = mul(%p, %lse)\n"),
+        _ => String::new(),
+    };
+    Case::new(format!(
+        "%x: {x} = input()\n%p: {x}, {row} = softmax(%x)\n%lse: {column} = reshape(%p#1)\n{more}\
+         %y: {y} = tanh({results})\noutput y = %y\n"
+    ))
+}
+
+/// Rows sent to experts and back, weighted; the flags turn the matrix and bound the capacity.
+/// Choices are given, as a choice of the largest has a kink.
+fn experts(flags: usize, random: &mut Random) -> Case {
+    let (groups, size, count) = (
+        random.between(1, 2),
+        random.between(1, 3),
+        random.between(1, 2),
+    );
+    let (tokens, experts) = (groups * size, random.between(1, 3));
+    let (k, n) = (random.between(1, 3), random.between(1, 3));
+    let all = tokens * count;
+    let turned = flags & 1 != 0;
+    let (w, flag) = match turned {
+        true => (shape(&[experts, n, k]), " {transpose_b}"),
+        false => (shape(&[experts, k, n]), ""),
+    };
+    let capacity = match flags & 2 != 0 {
+        true => format!(", capacity={}", random.between(1, 2)),
+        false => String::new(),
+    };
+    let [x, gates, flat, rows, products, y] = [
+        [tokens, k],
+        [tokens, count],
+        [all, 1],
+        [all, k],
+        [all, n],
+        [tokens, n],
+    ]
+    .map(|dims| shape(&dims));
+    let mut case = Case::new(format!(
+        "%x: {x} = input()\n%w: {w} = input()\n%g: {gates} = input()\n\
+         %c: i32[{tokens}, {count}] = input()\n\
+         %s: i32[{tokens}, {count}], i32[{all}], i32[{all}], i32[{experts}], i32[{experts}] = \
+         sort_choices(%c) {{experts={experts}, groups={groups}{capacity}}}\n\
+         %r: {rows} = take_rows(%x, %s#2, %s)\n\
+         %h: {products} = grouped_matmul(%r, %w, %s#3, %s#4){flag}\n\
+         %f: {flat} = reshape(%g)\n%b: i32[{all}, 1] = reshape(%s)\n\
+         %t: {flat} = take_rows(%f, %s#1, %b)\n%z: {products} = mul(%h, %t)\n\
+         %y: {y} = sum_rows(%z, %s, %s#2)\noutput y = %y\n"
+    ));
+    let mut choices = numbers(random, all, -1, experts as i64);
+    choices[0] = 0;
+    case.integers.insert("c", choices);
+    case
+}
+
 /// Run-time sizes, 0 among them: rows that are multiplied, summed, stretched and folded.
 fn run_time_size(size: u64, random: &mut Random) -> Case {
     let width = random.between(2, 3);
@@ -482,7 +545,7 @@ fn cases(random: &mut Random) -> Vec<(String, Case)> {
     ] {
         cases.push((name.to_owned(), unary(name, random)));
     }
-    for name in ["add", "sub", "mul", "div", "max", "min"] {
+    for name in ["add", "sub", "mul", "div", "max", "min", "equal", "less"] {
         for variant in 0..5 {
             let case = binary(name, variant, random);
             cases.push((format!("{name} {variant}"), case));
@@ -520,6 +583,12 @@ fn cases(random: &mut Random) -> Vec<(String, Case)> {
         cases.push((format!("attention {flags}"), attention(flags, random)));
     }
     cases.push(("depthwise_conv2d".to_owned(), convolution(random)));
+    for part in 0..3 {
+        cases.push((format!("softmax {part}"), softmax(part, random)));
+    }
+    for flags in 0..4 {
+        cases.push((format!("experts {flags}"), experts(flags, random)));
+    }
     for size in [0, 1, 4] {
         let case = run_time_size(size, random);
         cases.push((format!("run-time size {size}"), case));
@@ -528,9 +597,12 @@ fn cases(random: &mut Random) -> Vec<(String, Case)> {
 }
 
 /// Ops without a derivative.
-const NONE: [&str; 15] = [
+const NONE: [&str; 18] = [
     "update_rows",
     "reduce_max",
+    "top_k",
+    "sort_choices",
+    "grouped_matmul_weight_grad",
     "gelu_grad",
     "gelu_tanh_grad",
     "quick_gelu_grad",

@@ -451,13 +451,15 @@ fn reduction_by_maximum_and_pairs() {
         },
         &[x],
     );
-    let expected: [(Binary, [f64; 6]); 6] = [
+    let expected: [(Binary, [f64; 6]); 8] = [
         (Binary::Add, [3.0, 1.0, -1.5, -5.0, -5.0, -2.5]),
         (Binary::Sub, [-1.0, 9.0, -2.5, -9.0, 3.0, -3.5]),
         (Binary::Mul, [2.0, -20.0, -1.0, -14.0, 4.0, -1.5]),
         (Binary::Div, [0.5, -1.25, -4.0, -3.5, 0.25, -6.0]),
         (Binary::Max, [2.0, 5.0, 0.5, 2.0, -1.0, 0.5]),
         (Binary::Min, [1.0, -4.0, -2.0, -7.0, -4.0, -3.0]),
+        (Binary::Equal, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        (Binary::Less, [1.0, 0.0, 1.0, 1.0, 0.0, 1.0]),
     ];
     for (function, wanted) in expected {
         let z = b.graph.add("z", Op::Binary(function), &[x, y]);

@@ -84,6 +84,19 @@ pub(super) fn of(op: &Op) -> Fields {
             transpose_a,
             transpose_b,
         } => flags(&[("transpose_a", *transpose_a), ("transpose_b", *transpose_b)]),
+        Op::TopK { count } => vec![scalar("count", count)],
+        Op::SortChoices {
+            experts,
+            groups,
+            capacity,
+        } => {
+            let mut fields = vec![scalar("experts", experts), scalar("groups", groups)];
+            if *capacity != 0 {
+                fields.push(scalar("capacity", capacity));
+            }
+            fields
+        }
+        Op::GroupedMatMul { transpose_b } => flags(&[("transpose_b", *transpose_b)]),
         Op::Norm { epsilon, .. } => vec![scalar("epsilon", epsilon)],
         Op::Rotary { inverse } => flags(&[("inverse", *inverse)]),
         Op::Attention {
@@ -147,6 +160,10 @@ pub(super) fn of(op: &Op) -> Fields {
         | Op::Unary(_)
         | Op::Binary(_)
         | Op::Cast
+        | Op::Softmax
+        | Op::TakeRows
+        | Op::SumRows
+        | Op::GroupedMatMulWeightGrad
         | Op::NormInputGrad { .. }
         | Op::NormWeightGrad { .. }
         | Op::CrossEntropy => Vec::new(),
@@ -310,6 +327,25 @@ impl Given {
                 transpose_a: self.flag("transpose_a")?,
                 transpose_b: self.flag("transpose_b")?,
             },
+            "softmax" => Op::Softmax,
+            "top_k" => Op::TopK {
+                count: self.scalar("count")?,
+            },
+            "sort_choices" => Op::SortChoices {
+                experts: self.scalar("experts")?,
+                groups: self.scalar("groups")?,
+                capacity: if self.0.contains_key("capacity") {
+                    self.scalar("capacity")?
+                } else {
+                    0
+                },
+            },
+            "take_rows" => Op::TakeRows,
+            "sum_rows" => Op::SumRows,
+            "grouped_matmul" => Op::GroupedMatMul {
+                transpose_b: self.flag("transpose_b")?,
+            },
+            "grouped_matmul_weight_grad" => Op::GroupedMatMulWeightGrad,
             "layer_norm" | "rms_norm" => Op::Norm {
                 kind: norm,
                 epsilon: self.scalar("epsilon")?,

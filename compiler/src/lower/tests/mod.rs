@@ -1,6 +1,7 @@
 //! Kernels made by hand, lowered, compiled and compared with their plain meaning.
 
 mod contract;
+mod groups;
 mod models;
 mod rows;
 
