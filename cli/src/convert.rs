@@ -7,7 +7,7 @@ use mm1_runtime::data::{
 };
 use mm1_runtime::evaluate::EvaluationConfig;
 use mm1_runtime::schedule::{DecayConvention, Schedule};
-use mm1_runtime::train::{Optimizer, TrainConfig};
+use mm1_runtime::train::{ExpertLosses, Optimizer, TrainConfig};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -133,6 +133,14 @@ pub fn train_config(model: &Model) -> Result<TrainConfig, Failure> {
                 .ok_or_else(|| Failure::new(format!("unknown decay convention `{convention}`")))?,
             clip_norm: train.clip_norm,
             z_loss: train.z_loss,
+            experts: model
+                .decoder
+                .moe
+                .as_ref()
+                .map_or_else(ExpertLosses::default, |moe| ExpertLosses {
+                    load_balance: moe.load_balance_weight,
+                    router_z: moe.router_z_weight,
+                }),
         },
         log_every: train.log_every,
         evaluate_every: train.evaluate_every,

@@ -26,6 +26,8 @@ const NOT_COMPILED: &[&str] = &[
     "image.filter",
     "image.mean",
     "image.std",
+    "decoder.moe.load_balance_weight",
+    "decoder.moe.router_z_weight",
     "train.seed",
     "train.steps",
     "train.global_batch_sequences",

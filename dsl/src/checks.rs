@@ -38,6 +38,10 @@ pub fn check(
             context.activations(),
             context.patches(),
             context.weights(),
+            context.sparse_layers(),
+            context.sparse_offset(),
+            context.chosen_experts(),
+            context.expert_bias(),
         ]
         .into_iter()
         .flatten(),
@@ -164,6 +168,67 @@ impl Context<'_> {
                 "decoder.position",
             ],
         ))
+    }
+
+    fn sparse_layers(&self) -> Option<Diagnostic> {
+        let (every, depth) = (self.int("decoder.moe.every")?, self.int("decoder.depth")?);
+        if depth % every == 0 {
+            return None;
+        }
+        let diagnostic = self.error(
+            codes::SPARSE_LAYERS,
+            format!("one sparse block of {every} does not divide {depth} blocks"),
+            &["decoder.moe.every", "decoder.depth"],
+        );
+        Some(diagnostic.help(near_divisors(depth, every)))
+    }
+
+    fn sparse_offset(&self) -> Option<Diagnostic> {
+        let (offset, every) = (
+            self.int("decoder.moe.offset")?,
+            self.int("decoder.moe.every")?,
+        );
+        if offset < every {
+            return None;
+        }
+        Some(self.error(
+            codes::SPARSE_LAYERS,
+            format!(
+                "there is no block {offset} among {every}, counted from 0 to {}",
+                every - 1
+            ),
+            &["decoder.moe.offset", "decoder.moe.every"],
+        ))
+    }
+
+    fn chosen_experts(&self) -> Option<Diagnostic> {
+        let (chosen, experts) = (
+            self.int("decoder.moe.top_k")?,
+            self.int("decoder.moe.experts")?,
+        );
+        if chosen <= experts {
+            return None;
+        }
+        Some(self.error(
+            codes::SPARSE_LAYERS,
+            format!("a token cannot choose {chosen} of {experts} experts"),
+            &["decoder.moe.top_k", "decoder.moe.experts"],
+        ))
+    }
+
+    fn expert_bias(&self) -> Option<Diagnostic> {
+        self.int("decoder.moe.experts")?;
+        if !self.flag("decoder.bias")? {
+            return None;
+        }
+        Some(
+            self.error(
+                codes::SPARSE_LAYERS,
+                "experts have no biases".to_string(),
+                &["decoder.bias", "decoder.moe.experts"],
+            )
+            .help("write `bias = false`".to_string()),
+        )
     }
 
     fn run_blocks(&self) -> Option<Diagnostic> {

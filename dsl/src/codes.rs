@@ -92,6 +92,8 @@ codes! {
         "Rotary embedding turns the two halves of a head against each other, so a head has an even number of features.";
     QUARTERS = 28, "width has no quarters",
         "Positions by sines and cosines give a quarter of the features each to sines and cosines of the column and of the row.";
+    SPARSE_LAYERS = 29, "experts do not fit the decoder",
+        "`decoder.moe.every` divides the number of blocks, `offset` is below it, a token chooses among the experts that there are, and experts have no biases.";
     UNKNOWN_COMPONENT = 30, "unknown component",
         "No embedded component and no project file has this name.";
     BAD_COMPONENT = 31, "malformed component",
@@ -125,7 +127,7 @@ codes! {
     DUPLICATE_NAME = 45, "name used twice",
         "Inputs and nodes of a component share one set of names.";
     WRONG_INTERFACE = 46, "component does not fit its place",
-        "An encoder takes `pixels` and gives `features`, a connector takes `features` and gives `tokens`, a decoder takes `x`, `positions`, `segment_begin` and gives `x`.";
+        "An encoder takes `pixels` and gives `features`, a connector takes `features` and gives `tokens`, a decoder takes `x`, `positions`, `segment_begin` (and `present` beside `[decoder.moe]`) and gives `x`.";
     LAW_EXTRAPOLATED = 50, "learning-rate law used outside its range",
         "The law was fitted on 9 M to 1.2 B parameters and used up to 30 B, with batches of 512 sequences; outside it is a guess.";
     UNKNOWN_MAP = 51, "unknown name map",

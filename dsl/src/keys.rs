@@ -312,6 +312,16 @@ pub const KEYS: &[Key] = &[
     row("decoder.embedding_scale", K::FloatOr { min: 1e-6, max: 1e6, name: "sqrt-width" }, D::Float(1.0), "Factor on the embeddings of text tokens; image tokens come as they are."),
     row("decoder.logit_softcap", CAP, D::Float(0.0), "Bound c on the logits, by c tanh(x / c); 0 for none."),
     row("decoder.tied_head", K::Bool, D::Bool(false), "Whether the output head is the embedding table."),
+    row("decoder.moe.experts", COUNT, D::Required, "Experts of a sparse layer, each an MLP of the decoder's kind and width."),
+    row("decoder.moe.every", COUNT, D::Int(1), "One block of so many is sparse; it divides the depth."),
+    row("decoder.moe.offset", K::Int { min: 0, max: 4095 }, D::Computed("every - 1", |keys| int(keys.int("decoder.moe.every")? - 1)), "Which of them, counted from 0."),
+    row("decoder.moe.top_k", K::Int { min: 1, max: 64 }, D::Int(2), "Experts of a token."),
+    row("decoder.moe.capacity_factor", K::FloatOr { min: 0.01, max: 1e6, name: "dropless" }, D::Float(2.0), "Of a group of S tokens an expert takes floor(S x factor / experts), at least 1, all first choices before all second ones; `dropless` takes all. Generation never drops."),
+    row("decoder.moe.group", K::Choice(&["micro-batch", "sequence"]), D::Text("micro-batch"), "Tokens over which capacity and shares of the load-balance loss are counted; padding is no token, image tokens are."),
+    row("decoder.moe.load_balance_weight", K::Float { min: 0.0, max: 1e3 }, D::Float(0.01), "Weight of the load-balance loss."),
+    row("decoder.moe.load_balance_convention", K::Choice(&["first-choice", "all-choices"]), D::Text("first-choice"), "E x sum over experts of share x mean probability: the share of tokens whose first choice it is (1 at balance), or of all choices (top_k at balance, as Mixtral counts)."),
+    row("decoder.moe.load_balance_layers", K::Choice(&["mean", "sum", "together"]), D::Text("mean"), "Mean or sum over sparse layers, or shares and probabilities over the tokens of all layers together, as Mixtral does."),
+    row("decoder.moe.router_z_weight", K::Float { min: 0.0, max: 1e3 }, D::Float(0.001), "Weight of the mean squared log-sum-exp of the router's logits; summed over layers where the load-balance loss is."),
     row("decoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
 
     row("connector.kind", K::ChoiceOrFile(&["avg-pool", "attention-pool", "c-abstractor", "mlp"]), D::Required, "What turns image features into tokens."),
@@ -386,10 +396,5 @@ fn int(value: i64) -> Option<Argument> {
 }
 
 /// Tables that are reserved: their meaning is fixed, but this version cannot build them.
-pub const RESERVED: &[(&str, &str)] = &[
-    (
-        "decoder.moe",
-        "mixtures of experts are not built yet; remove the table for a dense decoder",
-    ),
-    ("parallel", "training runs on one device; remove the table"),
-];
+pub const RESERVED: &[(&str, &str)] =
+    &[("parallel", "training runs on one device; remove the table")];

@@ -7,7 +7,7 @@ use crate::component::{Argument, Instance, Library};
 use crate::diagnostic::Diagnostic;
 use crate::keys::find;
 use crate::model::{
-    ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit, Model,
+    ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit, Model, Moe,
     Precision, Recompute, Source, Train, Vision,
 };
 use crate::nearest::quoted_list;
@@ -153,7 +153,10 @@ fn calls<'a>(vision: Option<&'a Vision>, decoder: &'a Decoder) -> Vec<(&'a Compo
     }
     let part = Part {
         prefix: "decoder",
-        inputs: &["x", "positions", "segment_begin"],
+        inputs: match decoder.moe {
+            None => &["x", "positions", "segment_begin"],
+            Some(_) => &["x", "positions", "segment_begin", "present"],
+        },
         output: "x",
         key: "decoder.arch",
     };
@@ -276,9 +279,10 @@ fn law(
 
 impl Decoder {
     /// Parameters of blocks and final norm of the built-in decoder: linear layers, their biases and
-    /// norms, without embedding, positions and output head. `None` for a project component or on overflow.
+    /// norms, without embedding, positions and output head; of a mixture of experts those of its
+    /// dense backbone, whose rates it takes over. `None` for a project component or on overflow.
     pub fn non_embedding_parameters(&self) -> Option<u64> {
-        if self.call.component != "decoder" {
+        if !["decoder", "moe-decoder"].contains(&self.call.component.as_str()) {
             return None;
         }
         let is = |name: &str, value: &str| {
@@ -599,7 +603,8 @@ impl Reader<'_> {
             let present = self.bool(present);
             text(if present { norm } else { "identity" })
         };
-        let pool: Pool = vec![
+        let moe = self.moe();
+        let mut pool: Pool = vec![
             (
                 "qk_norm",
                 norm("decoder.qk_norm", "rms-norm"),
@@ -630,6 +635,30 @@ impl Reader<'_> {
                 "decoder.position",
             ),
         ];
+        if let Some(moe) = &moe {
+            let expert = match self.text("decoder.mlp").as_str() {
+                "swiglu" => "expert-swiglu",
+                _ => "expert-gelu-mlp",
+            };
+            let factor = moe.capacity_factor.unwrap_or(0.0);
+            pool.extend([
+                ("expert", text(expert), "decoder.mlp"),
+                ("experts", known(moe.experts), "decoder.moe.experts"),
+                ("every", known(moe.every), "decoder.moe.every"),
+                ("offset", known(moe.offset), "decoder.moe.offset"),
+                ("top_k", known(moe.top_k), "decoder.moe.top_k"),
+                (
+                    "capacity_factor",
+                    Argument::Float(factor),
+                    "decoder.moe.capacity_factor",
+                ),
+                ("group", text(&moe.group), "decoder.moe.group"),
+            ]);
+        }
+        let component = match (arch.as_str(), &moe) {
+            ("decoder", Some(_)) => "moe-decoder",
+            (arch, _) => arch,
+        };
         Decoder {
             width: self.count("decoder.width"),
             depth: self.count("decoder.depth"),
@@ -647,9 +676,27 @@ impl Reader<'_> {
             logit_softcap: self.float("decoder.logit_softcap"),
             position,
             rotary_base,
-            call: self.call(library, &arch, "decoder", pool),
+            call: self.call(library, component, "decoder", pool),
             weights: self.optional("decoder.weights"),
+            moe,
         }
+    }
+
+    fn moe(&self) -> Option<Moe> {
+        let key = |leaf: &str| format!("decoder.moe.{leaf}");
+        self.resolved.get(&key("experts"))?;
+        Some(Moe {
+            experts: self.count(&key("experts")),
+            every: self.count(&key("every")),
+            offset: self.count(&key("offset")),
+            top_k: self.count(&key("top_k")),
+            capacity_factor: self.resolved.float(&key("capacity_factor")),
+            group: self.text(&key("group")),
+            load_balance_weight: self.float(&key("load_balance_weight")),
+            load_balance_convention: self.text(&key("load_balance_convention")),
+            load_balance_layers: self.text(&key("load_balance_layers")),
+            router_z_weight: self.float(&key("router_z_weight")),
+        })
     }
 
     fn data(&self) -> Data {

@@ -177,6 +177,33 @@ pub struct Decoder {
     pub call: ComponentCall,
     /// Named weights to start from, if any.
     pub weights: Option<String>,
+    /// `[decoder.moe]`; absent for a dense decoder.
+    pub moe: Option<Moe>,
+}
+
+/// `[decoder.moe]`: sparse layers and their losses.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Moe {
+    /// `experts` of a sparse layer.
+    pub experts: u64,
+    /// `every`: one block of so many is sparse.
+    pub every: u64,
+    /// `offset`: which of them.
+    pub offset: u64,
+    /// `top_k`: experts of a token.
+    pub top_k: u64,
+    /// `capacity_factor`; absent where nothing is dropped.
+    pub capacity_factor: Option<f64>,
+    /// `group`: `micro-batch` or `sequence`.
+    pub group: String,
+    /// `load_balance_weight`.
+    pub load_balance_weight: f64,
+    /// `load_balance_convention`: `first-choice` or `all-choices`.
+    pub load_balance_convention: String,
+    /// `load_balance_layers`: `mean`, `sum` or `together`.
+    pub load_balance_layers: String,
+    /// `router_z_weight`.
+    pub router_z_weight: f64,
 }
 
 /// `[data]`.

@@ -551,6 +551,9 @@ impl Validator<'_> {
     /// Whether a row applies to this model at all.
     fn applies(&self, row: &Key, missing: &[&str]) -> bool {
         let section = row.path.split('.').next().unwrap_or_default();
+        if row.path.starts_with("decoder.moe.") && self.merged.table.at("decoder.moe").is_none() {
+            return false;
+        }
         match section {
             "encoder" | "image" | "connector" | "decoder" => {
                 (section == "decoder" || self.resolved.vision) && !missing.contains(&section)

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::RunError;
+use crate::train::ExpertRecord;
 
 /// What a run has consumed so far; part of every checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct StepRecord {
     /// Share of the machine's peak rate, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mfu: Option<f64>,
+    /// What a mixture of experts did in this step.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub experts: Option<ExpertRecord>,
     /// Examples so far.
     pub examples: u64,
     /// Text tokens so far.

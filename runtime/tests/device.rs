@@ -17,7 +17,7 @@ use mm1_runtime::device::{Device, DeviceError, Sizes};
 use mm1_runtime::engine::Engine;
 use mm1_runtime::executor::{Executor, ExecutorError};
 use mm1_runtime::schedule::{DecayConvention, Schedule};
-use mm1_runtime::train::Optimizer;
+use mm1_runtime::train::{ExpertLosses, Optimizer};
 
 const PTX: &str = ".version 8.0\n.target sm_90a\n";
 /// Most targets in a batch.
@@ -305,6 +305,7 @@ fn optimizer() -> Optimizer {
         decay_convention: DecayConvention::from_name("times-lr").unwrap(),
         clip_norm: 0.0,
         z_loss: 0.0,
+        experts: ExpertLosses::default(),
     }
 }
 

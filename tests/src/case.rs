@@ -21,12 +21,14 @@ pub const MODELS: [&str; 5] = [
 ];
 
 /// Models of `fixtures/references`: decoders alone and encoders by other libraries.
-pub const REFERENCES: [&str; 11] = [
+pub const REFERENCES: [&str; 13] = [
     "references/llama",
     "references/qwen2",
     "references/qwen3",
     "references/gemma2",
     "references/gpt2",
+    "references/mixtral",
+    "references/gshard",
     "references/clip-openai",
     "references/clip-openclip",
     "references/siglip",
@@ -34,6 +36,9 @@ pub const REFERENCES: [&str; 11] = [
     "references/aim",
     "references/aim-prefix",
 ];
+
+/// What mixtures of experts report besides; a fixture holds what its library says of them.
+const EXPERT_REPORTS: [&str; 4] = ["load_balance", "router_z", "expert_load", "dropped"];
 
 /// A model and its reference.
 #[derive(Clone, Debug)]
@@ -90,7 +95,12 @@ impl Case {
     pub fn fetch(&self) -> Vec<String> {
         let nodes = self.fetched_nodes().into_iter().map(|(node, _)| node);
         let rest = ["loss.rows", "loss", "z_loss"].map(str::to_owned);
-        nodes.chain(rest).collect()
+        let experts = match self.model.decoder.moe {
+            Some(_) => &EXPERT_REPORTS[..],
+            None => &[],
+        };
+        let experts = experts.iter().map(|name| (*name).to_owned());
+        nodes.chain(rest).chain(experts).collect()
     }
 
     /// The program `run` before the passes: all that is compared.
@@ -153,6 +163,8 @@ impl Case {
                         "pixels" => self.fixture.get("images").clone(),
                         "loss_weights" => weights.clone(),
                         "z_weight" => scalar(self.model.train.z_loss),
+                        "load_balance_weight" => scalar(self.expert_weights()[0]),
+                        "router_z_weight" => scalar(self.expert_weights()[1]),
                         name => self.fixture.get(name).clone(),
                     },
                     // Gradients start from nothing.
@@ -215,10 +227,22 @@ impl Case {
             results.insert("logits".to_owned(), self.logits(&rows));
         }
         if let (Some(loss), Some(z)) = (results.remove("loss"), results.remove("z_loss")) {
-            let total = loss[0] + self.model.train.z_loss * z[0];
+            let mut total = loss[0] + self.model.train.z_loss * z[0];
+            let weights = self.expert_weights();
+            for (name, weight) in ["load_balance", "router_z"].into_iter().zip(weights) {
+                total += weight * results.get(name).map_or(0.0, |values| values[0]);
+            }
             results.insert("loss".to_owned(), vec![total]);
         }
         results
+    }
+
+    /// Weights of the load-balance loss and of the router's z-loss; 0 without experts.
+    pub fn expert_weights(&self) -> [f64; 2] {
+        let moe = self.model.decoder.moe.as_ref();
+        moe.map_or([0.0; 2], |moe| {
+            [moe.load_balance_weight, moe.router_z_weight]
+        })
     }
 
     /// Rows of hidden states times the head.
@@ -243,10 +267,13 @@ impl Case {
     /// `d(NAME)` of every parameter.
     pub fn wanted(&self) -> Tensors {
         let outputs = ["features", "image_tokens", "hidden", "logits", "loss"];
-        let outputs = outputs.into_iter().filter_map(|name| {
-            let tensor = self.fixture.tensors.get(name)?;
-            Some((name.to_owned(), tensor.data.clone()))
-        });
+        let outputs = outputs
+            .into_iter()
+            .chain(EXPERT_REPORTS)
+            .filter_map(|name| {
+                let tensor = self.fixture.tensors.get(name)?;
+                Some((name.to_owned(), tensor.data.clone()))
+            });
         let gradients = self.fixture.under("gradients").into_iter();
         let gradients = gradients.map(|(name, b)| (format!("d({name})"), b.data.clone()));
         outputs.into_iter().chain(gradients).collect()

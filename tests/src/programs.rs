@@ -90,6 +90,21 @@ pub fn run(executor: &mut Executor, program: &str, batch: &Batch, weights: f64, 
 }
 
 impl Case {
+    /// Tells a program with experts the weights of their losses.
+    fn weigh_experts(&self, executor: &mut Executor) {
+        if self.model.decoder.moe.is_some() {
+            let weights = self.expert_weights();
+            for (name, weight) in ["load_balance_weight", "router_z_weight"]
+                .iter()
+                .zip(weights)
+            {
+                executor
+                    .write(name, &[weight as f32])
+                    .expect("the loss has weights of the experts' losses");
+            }
+        }
+    }
+
     /// Everything of [`Case::wanted`] by one `run` program of kernels.
     ///
     /// Logits are the fetched rows times the head in f64; [`Case::trained`] has the kernels'.
@@ -103,6 +118,7 @@ impl Case {
         let mut executor = executor(package, &self.fixture, 1);
         let batch = self.fixture.batch("");
         let z_weight = self.model.train.z_loss;
+        self.weigh_experts(&mut executor);
         run(&mut executor, "run", &batch, batch.weight_sum(), z_weight);
         let outputs = &executor.package().programs[0].outputs;
         let results = outputs
@@ -118,10 +134,18 @@ impl Case {
         let mut executor = executor(package, &self.fixture, threads);
         let batch = self.fixture.batch("");
         let (weights, z_weight) = (batch.weight_sum(), self.model.train.z_loss);
+        self.weigh_experts(&mut executor);
         run(&mut executor, "accumulate", &batch, weights, z_weight);
         let scalar = |executor: &Executor, name: &str| read(executor, name)[0];
-        let total =
-            |executor: &Executor| scalar(executor, "loss") + z_weight * scalar(executor, "z_loss");
+        let total = |executor: &Executor| {
+            let mut total = scalar(executor, "loss") + z_weight * scalar(executor, "z_loss");
+            if self.model.decoder.moe.is_some() {
+                let weights = self.expert_weights();
+                total += weights[0] * scalar(executor, "load_balance");
+                total += weights[1] * scalar(executor, "router_z");
+            }
+            total
+        };
         let mut results = Tensors::from([("loss".to_owned(), vec![total(&executor)])]);
         for name in self.parameters() {
             let gradient = executor.read_gradient(&name).expect("nothing is frozen");

@@ -13,7 +13,7 @@ use mm1_compiler::fuse::Home;
 use mm1_compiler::graph::{Graph, NodeId};
 use mm1_compiler::interpret::{Check, replay};
 use mm1_dsl::model::Model;
-use mm1_package::{Init, ModelFacts, Package};
+use mm1_package::{DType, Init, ModelFacts, Package};
 use mm1_runtime::device::Device;
 use mm1_runtime::executor::Executor;
 use mm1_runtime::init::draw;
@@ -28,6 +28,8 @@ use crate::{device, given};
 
 /// Weight of the square of the log-sum-exp, so that its derivative counts.
 const Z_WEIGHT: f32 = 0.01;
+/// Weights of the losses of experts likewise.
+const EXPERT_WEIGHT: f32 = 0.02;
 
 /// Runs and compares; exit code 1 where a tensor is wrong.
 ///
@@ -181,7 +183,8 @@ fn stored(model: &Model, named: &build::Named) -> Result<Vec<String>, Failure> {
     for info in planned.programs.iter().flat_map(|it| &it.fused.buffers) {
         // What a pass made has no name in a graph file; it is computed through.
         let known = named.graph.find(&info.name).is_some();
-        if info.home == Home::Arena && known && taken.insert(info.name.clone()) {
+        let number = info.dtype != DType::I32;
+        if info.home == Home::Arena && known && number && taken.insert(info.name.clone()) {
             names.push(info.name.clone());
         }
     }
@@ -221,6 +224,16 @@ pub(crate) fn inputs(facts: &ModelFacts) -> Tensors {
         ("loss_targets", vec![rows], Values::I32(batch.loss_targets)),
         ("loss_weights", vec![rows], Values::F32(vec![weight; rows])),
         ("z_weight", Vec::new(), Values::F32(vec![Z_WEIGHT])),
+        (
+            "load_balance_weight",
+            Vec::new(),
+            Values::F32(vec![EXPERT_WEIGHT]),
+        ),
+        (
+            "router_z_weight",
+            Vec::new(),
+            Values::F32(vec![EXPERT_WEIGHT]),
+        ),
     ]
     .map(|(name, sizes, values)| (name.to_owned(), (sizes, values)))
     .into()

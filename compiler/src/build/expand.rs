@@ -8,6 +8,7 @@ use mm1_dsl::diagnostic::Diagnostic;
 use mm1_package::{DType, Init};
 
 use super::Settings;
+use super::experts::Route;
 use crate::graph::text::{print_dim, print_dims};
 use crate::graph::{
     Binary, Dim, ExtentId, Graph, InputRole, NormKind, Op, Parameter, ReduceKind, Type, Unary,
@@ -34,7 +35,7 @@ pub enum Keys {
 pub struct Expander<'m> {
     /// The graph under construction.
     pub graph: Graph,
-    settings: &'m Settings<'m>,
+    pub(super) settings: &'m Settings<'m>,
     /// Values by path, and inputs of the instance under expansion by name.
     values: HashMap<String, Value>,
     /// Parameters by name.
@@ -47,10 +48,12 @@ pub struct Expander<'m> {
     pub images: Option<ExtentId>,
     /// Where causal attention finds its keys.
     pub keys: Keys,
+    /// Choices of experts made so far.
+    pub routes: Vec<Route>,
 }
 
 /// An error in words; the caller adds the node.
-type Built = Result<Value, String>;
+pub(super) type Built = Result<Value, String>;
 
 impl<'m> Expander<'m> {
     /// An empty graph.
@@ -64,6 +67,7 @@ impl<'m> Expander<'m> {
             length,
             images: None,
             keys: Keys::Own,
+            routes: Vec::new(),
         }
     }
 
@@ -260,6 +264,14 @@ impl<'m> Expander<'m> {
             "attention" => self.attention(path, &inputs, node),
             "rotary" => self.rotary(path, &inputs, node.float("base")?),
             "gather-rows" => self.add(path, Op::GatherRows, &inputs),
+            "route" => {
+                let by_sequence = node.text("group")? == "sequence";
+                let factor = node.float("capacity_factor")?;
+                self.route(path, &inputs, node.size("top_k")?, (factor, by_sequence))
+            }
+            "dispatch" => self.dispatch(path, &inputs),
+            "expert-linear" => self.expert_linear(path, &inputs, node.size("out_width")?),
+            "combine" => self.combine(path, &inputs),
             "sin-cos-2d" => self.sin_cos(
                 path,
                 &node.numbers("grid")?,
@@ -279,7 +291,7 @@ impl<'m> Expander<'m> {
         }
     }
 
-    fn add(&mut self, path: &str, op: Op, operands: &[Value]) -> Built {
+    pub(super) fn add(&mut self, path: &str, op: Op, operands: &[Value]) -> Built {
         self.graph.try_add(path, op, operands).map(Value::from)
     }
 
@@ -287,7 +299,7 @@ impl<'m> Expander<'m> {
         self.add(path, Op::Unary(function), &[x])
     }
 
-    fn binary(&mut self, path: &str, function: Binary, inputs: &[Value]) -> Built {
+    pub(super) fn binary(&mut self, path: &str, function: Binary, inputs: &[Value]) -> Built {
         self.add(path, Op::Binary(function), inputs)
     }
 
@@ -367,7 +379,7 @@ impl<'m> Expander<'m> {
         }
     }
 
-    fn fixed(&self, x: Value, axis: usize) -> Result<u64, String> {
+    pub(super) fn fixed(&self, x: Value, axis: usize) -> Result<u64, String> {
         let dim = self.graph.ty(x).dims.get(axis).copied();
         dim.and_then(Dim::fixed)
             .ok_or_else(|| format!("axis {axis} must have a size that is known when compiled"))

@@ -4,6 +4,7 @@
 //! is only the boundary: tokens and pictures in, loss and gradients out, the optimizer, the caches.
 
 mod expand;
+mod experts;
 mod layout;
 
 use std::collections::BTreeMap;
@@ -246,14 +247,19 @@ struct LossGraph {
     parameters: BTreeMap<String, Value>,
     /// Result 0 of the loss node.
     loss: Value,
-    /// (value, adjoint) pairs that the loss node gives.
+    /// (value, adjoint) pairs that the loss node gives, and those of the losses of experts.
     seeds: Vec<(Value, Value)>,
+    /// What a mixture of experts reports, by name.
+    reports: Vec<(&'static str, Value)>,
 }
 
 impl LossGraph {
     fn name_losses(&mut self) {
         self.graph.output("loss", self.loss);
         self.graph.output("z_loss", self.loss.sibling(1));
+        for (name, value) in &self.reports {
+            self.graph.output(*name, *value);
+        }
     }
 }
 
@@ -329,11 +335,14 @@ fn hidden_states(
             &[x, factor],
         );
     }
-    if let Some(images) = images {
+    let picked = images.map(|images| {
         let rows = expander.input(&format!("{prefix}image_rows"), DType::I32, shape.clone());
         let picked = expander
             .graph
             .add("decoder.images", Op::GatherRows, &[images, rows]);
+        (rows, picked)
+    });
+    if let Some((_, picked)) = picked {
         x = expander
             .graph
             .add("decoder.spliced", Op::Binary(Binary::Add), &[x, picked]);
@@ -346,10 +355,13 @@ fn hidden_states(
     let instance = model
         .components
         .instantiate_call(&decoder.call, "decoder")?;
-    let outputs = expander.expand(
-        &instance,
-        &[("x", x), ("positions", positions), ("segment_begin", begin)],
-    )?;
+    let mut inputs = vec![("x", x), ("positions", positions), ("segment_begin", begin)];
+    if decoder.moe.is_some() {
+        let rows = picked.map(|(rows, _)| rows);
+        let present = expander.present(tokens, rows).map_err(shape_error)?;
+        inputs.push(("present", present));
+    }
+    let outputs = expander.expand(&instance, &inputs)?;
     let x = only(outputs, "x")?;
     expander.rows("decoder.hidden", x).map_err(shape_error)
 }
@@ -394,6 +406,10 @@ fn loss_graph(model: &Model, settings: &Settings<'_>, gradient: bool) -> Outcome
     let weights = expander.input("loss_weights", DType::F32, rows);
     let z_weight = expander.input("z_weight", DType::F32, Vec::new());
     let weight = head(model, &mut expander);
+    let losses = match &model.decoder.moe {
+        Some(moe) => Some(expander.expert_losses(moe).map_err(shape_error)?),
+        None => None,
+    };
     let graph = &mut expander.graph;
     let x = graph.add("loss.rows", Op::GatherRows, &[hidden, chosen]);
     let op = Op::LinearCrossEntropy {
@@ -402,16 +418,30 @@ fn loss_graph(model: &Model, settings: &Settings<'_>, gradient: bool) -> Outcome
         softcap: model.decoder.logit_softcap,
     };
     let loss = graph.add("loss", op, &[x, weight, targets, weights, z_weight]);
-    let seeds = if gradient {
+    let mut seeds = if gradient {
         vec![(x, loss.sibling(2)), (weight, loss.sibling(3))]
     } else {
         Vec::new()
     };
+    let mut reports = Vec::new();
+    if let Some(losses) = losses {
+        for (name, value) in [
+            ("load_balance_weight", losses.load_balance),
+            ("router_z_weight", losses.router_z),
+        ] {
+            if gradient {
+                let factor = expander.input(name, DType::F32, Vec::new());
+                seeds.push((value, factor));
+            }
+        }
+        reports = losses.reports();
+    }
     Ok(LossGraph {
         graph: expander.graph,
         parameters: expander.parameters,
         loss,
         seeds,
+        reports,
     })
 }
 
@@ -718,6 +748,9 @@ fn fetch_graph(mut built: LossGraph, fetch: &[String], gradients: &[String]) -> 
         match name.as_str() {
             "loss" => graph.output("loss", built.loss),
             "z_loss" => graph.output("z_loss", built.loss.sibling(1)),
+            name if let Some((_, value)) = built.reports.iter().find(|it| it.0 == name) => {
+                graph.output(name, *value);
+            }
             _ => {
                 let node = find(graph, name)?;
                 graph.output(name.clone(), node.into());

@@ -153,6 +153,18 @@ pub const OPS: &[OpRule] = &[
     op("rotary", (2, 2), &[needs("base", A::Float)]),
     op("gather-rows", (2, 2), &[]),
     op(
+        "route",
+        (2, 2),
+        &[
+            needs("top_k", A::Positive),
+            needs("capacity_factor", A::Float),
+            needs("group", A::Name(&["micro-batch", "sequence"])),
+        ],
+    ),
+    op("dispatch", (2, 2), &[]),
+    op("expert-linear", (2, 2), &[needs("out_width", A::Positive)]),
+    op("combine", (2, 2), &[]),
+    op(
         "sin-cos-2d",
         (0, 0),
         &[

@@ -7,6 +7,7 @@
 //! `metrics.jsonl` up to its step says has been written when it exists, and a run resumed
 //! from it goes on as if it had never stopped.
 
+mod experts;
 mod loader;
 mod progress;
 mod run;
@@ -14,6 +15,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+pub use experts::{ExpertLosses, ExpertRecord};
 pub use loader::split_threads;
 pub use progress::report;
 pub use run::{Ending, Run, State, TrainConfig, train};

@@ -68,6 +68,7 @@ impl Window {
                 .peak_flops
                 .filter(|_| flops > 0.0)
                 .map(|peak| flops / step_seconds.max(1e-9) / peak),
+            experts: outcome.experts.clone(),
             examples: state.consumed.examples,
             text_tokens: state.consumed.text_tokens,
             image_tokens: state.consumed.image_tokens,

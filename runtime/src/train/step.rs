@@ -7,6 +7,8 @@ use crate::data::Batch;
 use crate::engine::{Engine, EngineExt, RunError};
 use crate::schedule::{DecayConvention, Schedule};
 
+use super::experts::{ExpertLosses, ExpertRecord};
+
 /// What the optimizer is told; constant over a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Optimizer {
@@ -24,10 +26,12 @@ pub struct Optimizer {
     pub clip_norm: f64,
     /// Weight of (log Σ exp)².
     pub z_loss: f64,
+    /// Weights of the losses of a mixture of experts.
+    pub experts: ExpertLosses,
 }
 
 /// What a step did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepOutcome {
     /// Σ w·CE / Σ w.
     pub loss: f64,
@@ -39,6 +43,8 @@ pub struct StepOutcome {
     pub gradient_norm: f64,
     /// A loss or the norm was not finite; parameters and moments are as before.
     pub skipped: bool,
+    /// What the experts did, where there are any.
+    pub experts: Option<ExpertRecord>,
 }
 
 impl Optimizer {
@@ -62,8 +68,10 @@ impl Optimizer {
         }
         engine.zero_gradients()?;
         engine.write_scalar("z_weight", self.z_loss as f32)?;
+        let has_experts = self.experts.begin(engine, batches.len())?;
         let mut outcome = StepOutcome {
             lr: self.schedule.lr(step),
+            experts: has_experts.then(ExpertRecord::default),
             ..StepOutcome::default()
         };
         let mut ahead = batches.iter();
@@ -78,11 +86,19 @@ impl Optimizer {
             write_next(engine)?;
             outcome.loss += f64::from(engine.read_scalar("loss")?);
             outcome.z_loss += f64::from(engine.read_scalar("z_loss")?);
+            if let Some(experts) = &mut outcome.experts {
+                experts.add(engine)?;
+            }
+        }
+        let mut balance = 0.0;
+        if let Some(experts) = &mut outcome.experts {
+            experts.finish(batches.len());
+            balance = self.experts.of(experts);
         }
         engine.run("gradient_norm")?;
         let squared = f64::from(engine.read_scalar("gradient_norm_squared")?);
         outcome.gradient_norm = squared.sqrt();
-        let objective = outcome.loss + self.z_loss * outcome.z_loss;
+        let objective = outcome.loss + self.z_loss * outcome.z_loss + balance;
         outcome.skipped = !(objective.is_finite() && outcome.gradient_norm.is_finite());
         if !outcome.skipped {
             self.apply(engine, step, update, outcome.gradient_norm)?;

@@ -143,6 +143,7 @@ fn optimizer() -> Optimizer {
         decay_convention: DecayConvention::TimesLr,
         clip_norm: 1.0,
         z_loss: 0.5,
+        experts: ExpertLosses::default(),
     }
 }
 

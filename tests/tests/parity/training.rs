@@ -3,7 +3,7 @@
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::Backend;
 use mm1_runtime::schedule::{DecayConvention, Schedule};
-use mm1_runtime::train::Optimizer;
+use mm1_runtime::train::{ExpertLosses, Optimizer};
 use mm1_tests::case::Case;
 use mm1_tests::fixture::Fixture;
 use mm1_tests::programs::{executor, package};
@@ -35,6 +35,7 @@ pub fn optimizer(case: &Case) -> Optimizer {
         decay_convention: DecayConvention::from_name(&train.weight_decay_convention).unwrap(),
         clip_norm: train.clip_norm,
         z_loss: train.z_loss,
+        experts: ExpertLosses::default(),
     }
 }
 
