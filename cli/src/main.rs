@@ -29,6 +29,7 @@ mod failure;
 mod given;
 mod reference;
 mod roof;
+mod sparse;
 mod stages;
 mod tensors;
 mod trained;

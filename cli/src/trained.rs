@@ -14,6 +14,7 @@ use crate::args::TrainedArgs;
 use crate::compile::{package_of, threads};
 use crate::convert::data_config;
 use crate::failure::Failure;
+use crate::sparse::copy_dense;
 use crate::{device, given};
 
 /// Texts that a `builtin` tokenizer is trained on.
@@ -130,6 +131,16 @@ pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<()
             "connector" => &["connector."],
             _ => &["encoder."],
         };
+        if let ("decoder", Some(moe)) = (part.as_str(), &model.decoder.moe)
+            && moe.from_dense
+        {
+            let count = copy_dense(model, moe, executor, &path)?;
+            eprintln!(
+                "{part}: {count} tensors from the dense `{}`",
+                path.display()
+            );
+            continue;
+        }
         let mut count = 0;
         for prefix in prefixes {
             let loaded = load_part(executor, &path, prefix, &tables)

@@ -12,7 +12,7 @@ use mm1_package::Package;
 use crate::build::Purpose;
 use crate::compile::{CompileError, Options, package_of, plan_model};
 use crate::fuse::{self, Home};
-use crate::graph::{Graph, Value};
+use crate::graph::{DType, Graph, Value};
 use crate::plan;
 
 /// A program whose stored values can all be read.
@@ -67,7 +67,8 @@ impl Probe {
                 if !buffer.written || !by_program || calls.contains_key(&info.name) {
                     continue;
                 }
-                if info.home == Home::Arena {
+                // Whole numbers follow from what is recorded.
+                if info.home == Home::Arena && info.dtype != DType::I32 {
                     graph.output(format!("stored {}", info.name), value);
                 }
                 let kernel = &call.kernel;

@@ -322,6 +322,7 @@ pub const KEYS: &[Key] = &[
     row("decoder.moe.load_balance_convention", K::Choice(&["first-choice", "all-choices"]), D::Text("first-choice"), "E x sum over experts of share x mean probability: the share of tokens whose first choice it is (1 at balance), or of all choices (top_k at balance, as Mixtral counts)."),
     row("decoder.moe.load_balance_layers", K::Choice(&["mean", "sum", "together"]), D::Text("mean"), "Mean or sum over sparse layers, or shares and probabilities over the tokens of all layers together, as Mixtral does."),
     row("decoder.moe.router_z_weight", K::Float { min: 0.0, max: 1e3 }, D::Float(0.001), "Weight of the mean squared log-sum-exp of the router's logits; summed over layers where the load-balance loss is."),
+    row("decoder.moe.from_dense", K::Bool, D::Bool(false), "Whether `init.decoder` names a dense decoder of the same sizes: each expert starts as a copy of its MLP, routers as without `init`."),
     row("decoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
 
     row("connector.kind", K::ChoiceOrFile(&["avg-pool", "attention-pool", "c-abstractor", "mlp"]), D::Required, "What turns image features into tokens."),

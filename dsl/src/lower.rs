@@ -696,6 +696,7 @@ impl Reader<'_> {
             load_balance_convention: self.text(&key("load_balance_convention")),
             load_balance_layers: self.text(&key("load_balance_layers")),
             router_z_weight: self.float(&key("router_z_weight")),
+            from_dense: self.bool(&key("from_dense")),
         })
     }
 

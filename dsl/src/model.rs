@@ -204,6 +204,8 @@ pub struct Moe {
     pub load_balance_layers: String,
     /// `router_z_weight`.
     pub router_z_weight: f64,
+    /// `from_dense`: `init.decoder` names a dense decoder.
+    pub from_dense: bool,
 }
 
 /// `[data]`.

@@ -91,7 +91,10 @@ pub fn run(executor: &mut Executor, program: &str, batch: &Batch, weights: f64, 
 
 impl Case {
     /// Tells a program with experts the weights of their losses.
-    fn weigh_experts(&self, executor: &mut Executor) {
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn weigh_experts(&self, executor: &mut Executor) {
         if self.model.decoder.moe.is_some() {
             let weights = self.expert_weights();
             for (name, weight) in ["load_balance_weight", "router_z_weight"]

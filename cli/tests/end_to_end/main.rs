@@ -7,6 +7,7 @@ mod determinism;
 mod devices;
 mod directory;
 mod divergence;
+mod experts;
 mod interruption;
 mod pictures;
 mod resuming;

@@ -1,7 +1,8 @@
 //! Chooses which values of the forward pass the backward pass makes again instead of keeping.
 //!
-//! The **forward pass** is the loss ([`Op::LinearCrossEntropy`] with gradients) and all that it is
-//! computed from; **gradients** are what depends on its derivatives. Nodes that are neither
+//! The **forward pass** is the loss ([`Op::LinearCrossEntropy`] with gradients), other outputs that
+//! depend on no derivative (losses and loads of experts), and all that these are computed from;
+//! **gradients** are what depends on its derivatives. Nodes that are neither
 //! (slopes of activations) belong to the backward pass as well.
 //!
 //! A value that the backward pass reads is made again if it is cheap and everything that it is
@@ -78,7 +79,7 @@ pub fn choose_recomputation(graph: &mut Graph, policy: Recompute, most_products:
 /// Where a node stands relative to the loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
-    /// The loss depends on it, or it is the loss.
+    /// The loss or another output of the forward pass depends on it, or it is one.
     Forward,
     /// It depends on the loss's derivatives.
     Gradient,
@@ -121,14 +122,6 @@ impl Choice<'_> {
         let is_loss = |graph: &Graph, id| {
             matches!(graph.op(id), Op::LinearCrossEntropy { gradient: true, .. })
         };
-        for id in order.iter().rev() {
-            let mut users = self.graph.users(*id).into_iter();
-            if is_loss(self.graph, *id)
-                || users.any(|(user, _, _)| self.sides[user.index()] == Side::Forward)
-            {
-                self.sides[id.index()] = Side::Forward;
-            }
-        }
         for id in order {
             let depends = self.graph.operands(*id).into_iter().any(|operand| {
                 self.sides[operand.node.index()] == Side::Gradient
@@ -136,6 +129,22 @@ impl Choice<'_> {
             });
             if depends {
                 self.sides[id.index()] = Side::Gradient;
+            }
+        }
+        let reported: Vec<NodeId> = self
+            .graph
+            .outputs
+            .iter()
+            .map(|output| output.value.node)
+            .filter(|id| self.sides[id.index()] == Side::Neither)
+            .collect();
+        for id in order.iter().rev() {
+            let mut users = self.graph.users(*id).into_iter();
+            if is_loss(self.graph, *id)
+                || reported.contains(id)
+                || users.any(|(user, _, _)| self.sides[user.index()] == Side::Forward)
+            {
+                self.sides[id.index()] = Side::Forward;
             }
         }
     }

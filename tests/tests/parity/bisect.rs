@@ -14,6 +14,9 @@ use mm1_tests::programs::{executor, run};
 
 use crate::per_backend;
 
+/// Mixtures of experts: with padding and dropped choices, and with neither.
+const EXPERTS: [&str; 2] = ["references/gshard", "references/mixtral"];
+
 /// The kernels that a card would run, on the emulator.
 #[cfg(feature = "mlir")]
 #[test]
@@ -24,6 +27,7 @@ fn every_kernel_of_a_card_agrees() {
     let mut wrong = Vec::new();
     for (name, precision) in MODELS
         .iter()
+        .chain(&EXPERTS)
         .flat_map(|name| ["f32", "bf16"].map(|precision| (name, precision)))
     {
         let case = Case::load(name, &[&format!("train.precision=\"{precision}\"")]);
@@ -36,7 +40,7 @@ fn every_kernel_of_a_card_agrees() {
             verify: true,
         };
         let probe = Probe::new(&case.model, &case.parameters(), &options).unwrap();
-        if wgmma {
+        if wgmma && case.model.vision.is_some() {
             // Forward, dQ, dK with dV of encoder and decoder, by bulk copies.
             let kernels = probe.package.kernels.iter();
             let copied = |gpu: &mm1_package::GpuKernel| !gpu.tensor_maps.is_empty();
@@ -76,6 +80,7 @@ fn recorded(case: &Case, backend: Backend) -> (Probe, BTreeMap<String, Vec<f32>>
 fn outputs(case: &Case, probe: &Probe, mut executor: Executor) -> BTreeMap<String, Vec<f32>> {
     let batch = case.fixture.batch("");
     let z_weight = case.model.train.z_loss;
+    case.weigh_experts(&mut executor);
     run(&mut executor, "run", &batch, batch.weight_sum(), z_weight);
     let outputs = probe.graph.outputs.iter();
     outputs
@@ -107,6 +112,7 @@ fn every_kernel_agrees(backend: Backend) {
     let mut wrong = Vec::new();
     for (name, precision) in MODELS
         .iter()
+        .chain(&EXPERTS)
         .flat_map(|name| ["f32", "bf16"].map(|precision| (name, precision)))
     {
         let case = Case::load(name, &[&format!("train.precision=\"{precision}\"")]);
