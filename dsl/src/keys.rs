@@ -316,7 +316,7 @@ pub const KEYS: &[Key] = &[
     row("decoder.moe.every", COUNT, D::Int(1), "One block of so many is sparse; it divides the depth."),
     row("decoder.moe.offset", K::Int { min: 0, max: 4095 }, D::Computed("every - 1", |keys| int(keys.int("decoder.moe.every")? - 1)), "Which of them, counted from 0."),
     row("decoder.moe.top_k", K::Int { min: 1, max: 64 }, D::Int(2), "Experts of a token."),
-    row("decoder.moe.capacity_factor", K::FloatOr { min: 0.01, max: 1e6, name: "dropless" }, D::Float(2.0), "Of a group of S tokens an expert takes floor(S x factor / experts), at least 1, all first choices before all second ones; `dropless` takes all. Generation never drops."),
+    row("decoder.moe.capacity_factor", K::FloatOr { min: 0.01, max: 1e6, name: "dropless" }, D::Float(2.0), "Of a group of S positions an expert takes floor(S x factor / experts), at least 1, all first choices before all second ones; `dropless` takes all. Generation never drops."),
     row("decoder.moe.group", K::Choice(&["micro-batch", "sequence"]), D::Text("micro-batch"), "Tokens over which capacity and shares of the load-balance loss are counted; padding is no token, image tokens are."),
     row("decoder.moe.load_balance_weight", K::Float { min: 0.0, max: 1e3 }, D::Float(0.01), "Weight of the load-balance loss."),
     row("decoder.moe.load_balance_convention", K::Choice(&["first-choice", "all-choices"]), D::Text("first-choice"), "E x sum over experts of share x mean probability: the share of tokens whose first choice it is (1 at balance), or of all choices (top_k at balance, as Mixtral counts)."),

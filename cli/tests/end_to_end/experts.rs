@@ -29,8 +29,8 @@ fn experts_train_and_their_load_is_logged() {
         let number = |name: &str| experts[name].as_f64().expect(name);
         assert!((0.5..4.5).contains(&number("load_balance")), "{experts}");
         assert!(number("router_z") > 0.0, "{experts}");
-        // Half of the choices at most find room.
-        assert!((0.4..1.0).contains(&number("dropped")), "{experts}");
+        // There is room for one choice a position, and most positions hold a token with two.
+        assert!((0.2..0.9).contains(&number("dropped")), "{experts}");
         let load = experts["load"].as_array().expect("a list of layers");
         assert_eq!(load.len(), 1);
         let shares: Vec<f64> = load[0]
