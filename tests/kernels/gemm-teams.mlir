@@ -49,361 +49,387 @@ scf.for %v18 = %tile_begin to %tile_end step %t10 : i64 {
 %t23 = arith.constant 8 : i64
 %t24 = arith.divui %member, %t23 : i64
 %t25 = arith.remui %member, %t23 : i64
-%t26 = arith.constant -1 : i64
-%t27 = arith.addi %ext0, %t26 : i64
-%t28 = arith.addi %t19, %t24 : i64
-%t29 = arith.constant 0 : i64
-%t30 = arith.addi %t28, %t29 : i64
-%t31 = arith.cmpi slt, %t30, %ext0 : i64
-%t32 = arith.minsi %t30, %t27 : i64
-%t33 = arith.constant 4 : i64
-%t34 = arith.addi %t28, %t33 : i64
-%t35 = arith.cmpi slt, %t34, %ext0 : i64
-%t36 = arith.minsi %t34, %t27 : i64
-%t37 = arith.constant 8 : i64
-%t38 = arith.addi %t28, %t37 : i64
-%t39 = arith.cmpi slt, %t38, %ext0 : i64
-%t40 = arith.minsi %t38, %t27 : i64
-%t41 = arith.constant 12 : i64
-%t42 = arith.addi %t28, %t41 : i64
-%t43 = arith.cmpi slt, %t42, %ext0 : i64
-%t44 = arith.minsi %t42, %t27 : i64
-%t45 = arith.constant -1 : i64
-%t46 = arith.addi %t0, %t45 : i64
-%t47 = arith.addi %t14, %t25 : i64
-%t48 = arith.constant 0 : i64
-%t49 = arith.addi %t47, %t48 : i64
-%t50 = arith.cmpi slt, %t49, %t0 : i64
-%t51 = arith.minsi %t49, %t46 : i64
-%t52 = arith.constant 8 : i64
-%t53 = arith.addi %t47, %t52 : i64
-%t54 = arith.cmpi slt, %t53, %t0 : i64
-%t55 = arith.minsi %t53, %t46 : i64
-%t56 = arith.constant 16 : i64
-%t57 = arith.addi %t47, %t56 : i64
-%t58 = arith.cmpi slt, %t57, %t0 : i64
-%t59 = arith.minsi %t57, %t46 : i64
-%t60 = arith.constant 24 : i64
-%t61 = arith.addi %t47, %t60 : i64
-%t62 = arith.cmpi slt, %t61, %t0 : i64
-%t63 = arith.minsi %t61, %t46 : i64
-%t64 = arith.constant 0x00000000 : f32
-%t65 = arith.constant 0 : i64
-%t66 = arith.constant 1 : i64
-%r75:16 = scf.for %v75 = %t65 to %t1 step %t66 iter_args(%v76 = %t64, %v77 = %t64, %v78 = %t64, %v79 = %t64, %v80 = %t64, %v81 = %t64, %v82 = %t64, %v83 = %t64, %v84 = %t64, %v85 = %t64, %v86 = %t64, %v87 = %t64, %v88 = %t64, %v89 = %t64, %v90 = %t64, %v91 = %t64) -> (f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32) : i64 {
-%t67 = arith.constant 4 : i64
-%t68 = arith.muli %v75, %t67 : i64
-%t69 = llvm.getelementptr %arg0[%t68] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t70 = arith.constant 512 : i64
-%t71 = arith.muli %t32, %t70 : i64
-%t72 = llvm.getelementptr %t69[%t71] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t73 = llvm.load %t72 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t74 = arith.constant 4 : i64
-%t75 = arith.muli %v75, %t74 : i64
-%t76 = llvm.getelementptr %arg0[%t75] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t77 = arith.constant 512 : i64
-%t78 = arith.muli %t36, %t77 : i64
-%t79 = llvm.getelementptr %t76[%t78] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t80 = llvm.load %t79 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t81 = arith.constant 4 : i64
-%t82 = arith.muli %v75, %t81 : i64
-%t83 = llvm.getelementptr %arg0[%t82] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t84 = arith.constant 512 : i64
-%t85 = arith.muli %t40, %t84 : i64
-%t86 = llvm.getelementptr %t83[%t85] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t87 = llvm.load %t86 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t88 = arith.constant 4 : i64
-%t89 = arith.muli %v75, %t88 : i64
-%t90 = llvm.getelementptr %arg0[%t89] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t91 = arith.constant 512 : i64
-%t92 = arith.muli %t44, %t91 : i64
-%t93 = llvm.getelementptr %t90[%t92] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t94 = llvm.load %t93 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t95 = arith.constant 4 : i64
-%t96 = arith.muli %v75, %t95 : i64
-%t97 = llvm.getelementptr %arg1[%t96] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t98 = arith.constant 512 : i64
-%t99 = arith.muli %t51, %t98 : i64
-%t100 = llvm.getelementptr %t97[%t99] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t101 = llvm.load %t100 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t102 = arith.constant 4 : i64
-%t103 = arith.muli %v75, %t102 : i64
-%t104 = llvm.getelementptr %arg1[%t103] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t105 = arith.constant 512 : i64
-%t106 = arith.muli %t55, %t105 : i64
-%t107 = llvm.getelementptr %t104[%t106] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t108 = llvm.load %t107 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t109 = arith.constant 4 : i64
-%t110 = arith.muli %v75, %t109 : i64
-%t111 = llvm.getelementptr %arg1[%t110] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t112 = arith.constant 512 : i64
-%t113 = arith.muli %t59, %t112 : i64
-%t114 = llvm.getelementptr %t111[%t113] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t115 = llvm.load %t114 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t116 = arith.constant 4 : i64
-%t117 = arith.muli %v75, %t116 : i64
-%t118 = llvm.getelementptr %arg1[%t117] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t119 = arith.constant 512 : i64
-%t120 = arith.muli %t63, %t119 : i64
-%t121 = llvm.getelementptr %t118[%t120] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t122 = llvm.load %t121 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t123 = math.fma %t73, %t101, %v76 : f32
-%t124 = math.fma %t73, %t108, %v77 : f32
-%t125 = math.fma %t73, %t115, %v78 : f32
-%t126 = math.fma %t73, %t122, %v79 : f32
-%t127 = math.fma %t80, %t101, %v80 : f32
-%t128 = math.fma %t80, %t108, %v81 : f32
-%t129 = math.fma %t80, %t115, %v82 : f32
-%t130 = math.fma %t80, %t122, %v83 : f32
-%t131 = math.fma %t87, %t101, %v84 : f32
-%t132 = math.fma %t87, %t108, %v85 : f32
-%t133 = math.fma %t87, %t115, %v86 : f32
-%t134 = math.fma %t87, %t122, %v87 : f32
-%t135 = math.fma %t94, %t101, %v88 : f32
-%t136 = math.fma %t94, %t108, %v89 : f32
-%t137 = math.fma %t94, %t115, %v90 : f32
-%t138 = math.fma %t94, %t122, %v91 : f32
-scf.yield %t123, %t124, %t125, %t126, %t127, %t128, %t129, %t130, %t131, %t132, %t133, %t134, %t135, %t136, %t137, %t138 : f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32
+%t26 = arith.addi %t19, %t24 : i64
+%t27 = arith.constant -1 : i64
+%t28 = arith.addi %t22, %t27 : i64
+%t29 = arith.maxsi %t28, %t19 : i64
+%t30 = arith.constant 0 : i64
+%t31 = arith.addi %t26, %t30 : i64
+%t32 = arith.cmpi slt, %t31, %t22 : i64
+%t33 = arith.cmpi sle, %t19, %t31 : i64
+%t34 = arith.andi %t33, %t32 : i1
+%t35 = arith.minsi %t31, %t29 : i64
+%t36 = arith.maxsi %t35, %t19 : i64
+%t37 = arith.constant 4 : i64
+%t38 = arith.addi %t26, %t37 : i64
+%t39 = arith.cmpi slt, %t38, %t22 : i64
+%t40 = arith.cmpi sle, %t19, %t38 : i64
+%t41 = arith.andi %t40, %t39 : i1
+%t42 = arith.minsi %t38, %t29 : i64
+%t43 = arith.maxsi %t42, %t19 : i64
+%t44 = arith.constant 8 : i64
+%t45 = arith.addi %t26, %t44 : i64
+%t46 = arith.cmpi slt, %t45, %t22 : i64
+%t47 = arith.cmpi sle, %t19, %t45 : i64
+%t48 = arith.andi %t47, %t46 : i1
+%t49 = arith.minsi %t45, %t29 : i64
+%t50 = arith.maxsi %t49, %t19 : i64
+%t51 = arith.constant 12 : i64
+%t52 = arith.addi %t26, %t51 : i64
+%t53 = arith.cmpi slt, %t52, %t22 : i64
+%t54 = arith.cmpi sle, %t19, %t52 : i64
+%t55 = arith.andi %t54, %t53 : i1
+%t56 = arith.minsi %t52, %t29 : i64
+%t57 = arith.maxsi %t56, %t19 : i64
+%t58 = arith.addi %t14, %t25 : i64
+%t59 = arith.constant -1 : i64
+%t60 = arith.addi %t17, %t59 : i64
+%t61 = arith.maxsi %t60, %t14 : i64
+%t62 = arith.constant 0 : i64
+%t63 = arith.addi %t58, %t62 : i64
+%t64 = arith.cmpi slt, %t63, %t17 : i64
+%t65 = arith.cmpi sle, %t14, %t63 : i64
+%t66 = arith.andi %t65, %t64 : i1
+%t67 = arith.minsi %t63, %t61 : i64
+%t68 = arith.maxsi %t67, %t14 : i64
+%t69 = arith.constant 8 : i64
+%t70 = arith.addi %t58, %t69 : i64
+%t71 = arith.cmpi slt, %t70, %t17 : i64
+%t72 = arith.cmpi sle, %t14, %t70 : i64
+%t73 = arith.andi %t72, %t71 : i1
+%t74 = arith.minsi %t70, %t61 : i64
+%t75 = arith.maxsi %t74, %t14 : i64
+%t76 = arith.constant 16 : i64
+%t77 = arith.addi %t58, %t76 : i64
+%t78 = arith.cmpi slt, %t77, %t17 : i64
+%t79 = arith.cmpi sle, %t14, %t77 : i64
+%t80 = arith.andi %t79, %t78 : i1
+%t81 = arith.minsi %t77, %t61 : i64
+%t82 = arith.maxsi %t81, %t14 : i64
+%t83 = arith.constant 24 : i64
+%t84 = arith.addi %t58, %t83 : i64
+%t85 = arith.cmpi slt, %t84, %t17 : i64
+%t86 = arith.cmpi sle, %t14, %t84 : i64
+%t87 = arith.andi %t86, %t85 : i1
+%t88 = arith.minsi %t84, %t61 : i64
+%t89 = arith.maxsi %t88, %t14 : i64
+%t90 = arith.constant 0x00000000 : f32
+%t91 = arith.constant 0 : i64
+%t92 = arith.constant 1 : i64
+%r101:16 = scf.for %v101 = %t91 to %t1 step %t92 iter_args(%v102 = %t90, %v103 = %t90, %v104 = %t90, %v105 = %t90, %v106 = %t90, %v107 = %t90, %v108 = %t90, %v109 = %t90, %v110 = %t90, %v111 = %t90, %v112 = %t90, %v113 = %t90, %v114 = %t90, %v115 = %t90, %v116 = %t90, %v117 = %t90) -> (f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32) : i64 {
+%t93 = arith.constant 4 : i64
+%t94 = arith.muli %v101, %t93 : i64
+%t95 = llvm.getelementptr %arg0[%t94] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t96 = arith.constant 512 : i64
+%t97 = arith.muli %t36, %t96 : i64
+%t98 = llvm.getelementptr %t95[%t97] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t99 = llvm.load %t98 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t100 = arith.constant 4 : i64
+%t101 = arith.muli %v101, %t100 : i64
+%t102 = llvm.getelementptr %arg0[%t101] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t103 = arith.constant 512 : i64
+%t104 = arith.muli %t43, %t103 : i64
+%t105 = llvm.getelementptr %t102[%t104] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t106 = llvm.load %t105 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t107 = arith.constant 4 : i64
+%t108 = arith.muli %v101, %t107 : i64
+%t109 = llvm.getelementptr %arg0[%t108] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t110 = arith.constant 512 : i64
+%t111 = arith.muli %t50, %t110 : i64
+%t112 = llvm.getelementptr %t109[%t111] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t113 = llvm.load %t112 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t114 = arith.constant 4 : i64
+%t115 = arith.muli %v101, %t114 : i64
+%t116 = llvm.getelementptr %arg0[%t115] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t117 = arith.constant 512 : i64
+%t118 = arith.muli %t57, %t117 : i64
+%t119 = llvm.getelementptr %t116[%t118] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t120 = llvm.load %t119 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t121 = arith.constant 4 : i64
+%t122 = arith.muli %v101, %t121 : i64
+%t123 = llvm.getelementptr %arg1[%t122] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t124 = arith.constant 512 : i64
+%t125 = arith.muli %t68, %t124 : i64
+%t126 = llvm.getelementptr %t123[%t125] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t127 = llvm.load %t126 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t128 = arith.constant 4 : i64
+%t129 = arith.muli %v101, %t128 : i64
+%t130 = llvm.getelementptr %arg1[%t129] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t131 = arith.constant 512 : i64
+%t132 = arith.muli %t75, %t131 : i64
+%t133 = llvm.getelementptr %t130[%t132] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t134 = llvm.load %t133 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t135 = arith.constant 4 : i64
+%t136 = arith.muli %v101, %t135 : i64
+%t137 = llvm.getelementptr %arg1[%t136] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t138 = arith.constant 512 : i64
+%t139 = arith.muli %t82, %t138 : i64
+%t140 = llvm.getelementptr %t137[%t139] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t141 = llvm.load %t140 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t142 = arith.constant 4 : i64
+%t143 = arith.muli %v101, %t142 : i64
+%t144 = llvm.getelementptr %arg1[%t143] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t145 = arith.constant 512 : i64
+%t146 = arith.muli %t89, %t145 : i64
+%t147 = llvm.getelementptr %t144[%t146] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t148 = llvm.load %t147 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t149 = math.fma %t99, %t127, %v102 : f32
+%t150 = math.fma %t99, %t134, %v103 : f32
+%t151 = math.fma %t99, %t141, %v104 : f32
+%t152 = math.fma %t99, %t148, %v105 : f32
+%t153 = math.fma %t106, %t127, %v106 : f32
+%t154 = math.fma %t106, %t134, %v107 : f32
+%t155 = math.fma %t106, %t141, %v108 : f32
+%t156 = math.fma %t106, %t148, %v109 : f32
+%t157 = math.fma %t113, %t127, %v110 : f32
+%t158 = math.fma %t113, %t134, %v111 : f32
+%t159 = math.fma %t113, %t141, %v112 : f32
+%t160 = math.fma %t113, %t148, %v113 : f32
+%t161 = math.fma %t120, %t127, %v114 : f32
+%t162 = math.fma %t120, %t134, %v115 : f32
+%t163 = math.fma %t120, %t141, %v116 : f32
+%t164 = math.fma %t120, %t148, %v117 : f32
+scf.yield %t149, %t150, %t151, %t152, %t153, %t154, %t155, %t156, %t157, %t158, %t159, %t160, %t161, %t162, %t163, %t164 : f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32
 }
-%t139 = arith.andi %t31, %t50 : i1
-scf.if %t139 {
-%t140 = arith.constant 4 : i64
-%t141 = arith.muli %t51, %t140 : i64
-%t142 = llvm.getelementptr %arg2[%t141] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t143 = llvm.load %t142 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t144 = arith.addf %r75#0, %t143 : f32
-%t145 = arith.constant 1536 : i64
-%t146 = arith.muli %t32, %t145 : i64
-%t147 = llvm.getelementptr %arg3[%t146] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t148 = arith.constant 4 : i64
-%t149 = arith.muli %t51, %t148 : i64
-%t150 = llvm.getelementptr %t147[%t149] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t144, %t150 {alignment = 4 : i64} : f32, !llvm.ptr
+%t165 = arith.andi %t34, %t66 : i1
+scf.if %t165 {
+%t166 = arith.constant 4 : i64
+%t167 = arith.muli %t68, %t166 : i64
+%t168 = llvm.getelementptr %arg2[%t167] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t169 = llvm.load %t168 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t170 = arith.addf %r101#0, %t169 : f32
+%t171 = arith.constant 1536 : i64
+%t172 = arith.muli %t36, %t171 : i64
+%t173 = llvm.getelementptr %arg3[%t172] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t174 = arith.constant 4 : i64
+%t175 = arith.muli %t68, %t174 : i64
+%t176 = llvm.getelementptr %t173[%t175] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t170, %t176 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t151 = arith.andi %t31, %t54 : i1
-scf.if %t151 {
-%t152 = arith.constant 4 : i64
-%t153 = arith.muli %t55, %t152 : i64
-%t154 = llvm.getelementptr %arg2[%t153] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t155 = llvm.load %t154 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t156 = arith.addf %r75#1, %t155 : f32
-%t157 = arith.constant 1536 : i64
-%t158 = arith.muli %t32, %t157 : i64
-%t159 = llvm.getelementptr %arg3[%t158] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t160 = arith.constant 4 : i64
-%t161 = arith.muli %t55, %t160 : i64
-%t162 = llvm.getelementptr %t159[%t161] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t156, %t162 {alignment = 4 : i64} : f32, !llvm.ptr
+%t177 = arith.andi %t34, %t73 : i1
+scf.if %t177 {
+%t178 = arith.constant 4 : i64
+%t179 = arith.muli %t75, %t178 : i64
+%t180 = llvm.getelementptr %arg2[%t179] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t181 = llvm.load %t180 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t182 = arith.addf %r101#1, %t181 : f32
+%t183 = arith.constant 1536 : i64
+%t184 = arith.muli %t36, %t183 : i64
+%t185 = llvm.getelementptr %arg3[%t184] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t186 = arith.constant 4 : i64
+%t187 = arith.muli %t75, %t186 : i64
+%t188 = llvm.getelementptr %t185[%t187] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t182, %t188 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t163 = arith.andi %t31, %t58 : i1
-scf.if %t163 {
-%t164 = arith.constant 4 : i64
-%t165 = arith.muli %t59, %t164 : i64
-%t166 = llvm.getelementptr %arg2[%t165] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t167 = llvm.load %t166 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t168 = arith.addf %r75#2, %t167 : f32
-%t169 = arith.constant 1536 : i64
-%t170 = arith.muli %t32, %t169 : i64
-%t171 = llvm.getelementptr %arg3[%t170] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t172 = arith.constant 4 : i64
-%t173 = arith.muli %t59, %t172 : i64
-%t174 = llvm.getelementptr %t171[%t173] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t168, %t174 {alignment = 4 : i64} : f32, !llvm.ptr
+%t189 = arith.andi %t34, %t80 : i1
+scf.if %t189 {
+%t190 = arith.constant 4 : i64
+%t191 = arith.muli %t82, %t190 : i64
+%t192 = llvm.getelementptr %arg2[%t191] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t193 = llvm.load %t192 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t194 = arith.addf %r101#2, %t193 : f32
+%t195 = arith.constant 1536 : i64
+%t196 = arith.muli %t36, %t195 : i64
+%t197 = llvm.getelementptr %arg3[%t196] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t198 = arith.constant 4 : i64
+%t199 = arith.muli %t82, %t198 : i64
+%t200 = llvm.getelementptr %t197[%t199] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t194, %t200 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t175 = arith.andi %t31, %t62 : i1
-scf.if %t175 {
-%t176 = arith.constant 4 : i64
-%t177 = arith.muli %t63, %t176 : i64
-%t178 = llvm.getelementptr %arg2[%t177] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t179 = llvm.load %t178 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t180 = arith.addf %r75#3, %t179 : f32
-%t181 = arith.constant 1536 : i64
-%t182 = arith.muli %t32, %t181 : i64
-%t183 = llvm.getelementptr %arg3[%t182] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t184 = arith.constant 4 : i64
-%t185 = arith.muli %t63, %t184 : i64
-%t186 = llvm.getelementptr %t183[%t185] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t180, %t186 {alignment = 4 : i64} : f32, !llvm.ptr
+%t201 = arith.andi %t34, %t87 : i1
+scf.if %t201 {
+%t202 = arith.constant 4 : i64
+%t203 = arith.muli %t89, %t202 : i64
+%t204 = llvm.getelementptr %arg2[%t203] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t205 = llvm.load %t204 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t206 = arith.addf %r101#3, %t205 : f32
+%t207 = arith.constant 1536 : i64
+%t208 = arith.muli %t36, %t207 : i64
+%t209 = llvm.getelementptr %arg3[%t208] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t210 = arith.constant 4 : i64
+%t211 = arith.muli %t89, %t210 : i64
+%t212 = llvm.getelementptr %t209[%t211] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t206, %t212 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t187 = arith.andi %t35, %t50 : i1
-scf.if %t187 {
-%t188 = arith.constant 4 : i64
-%t189 = arith.muli %t51, %t188 : i64
-%t190 = llvm.getelementptr %arg2[%t189] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t191 = llvm.load %t190 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t192 = arith.addf %r75#4, %t191 : f32
-%t193 = arith.constant 1536 : i64
-%t194 = arith.muli %t36, %t193 : i64
-%t195 = llvm.getelementptr %arg3[%t194] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t196 = arith.constant 4 : i64
-%t197 = arith.muli %t51, %t196 : i64
-%t198 = llvm.getelementptr %t195[%t197] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t192, %t198 {alignment = 4 : i64} : f32, !llvm.ptr
+%t213 = arith.andi %t41, %t66 : i1
+scf.if %t213 {
+%t214 = arith.constant 4 : i64
+%t215 = arith.muli %t68, %t214 : i64
+%t216 = llvm.getelementptr %arg2[%t215] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t217 = llvm.load %t216 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t218 = arith.addf %r101#4, %t217 : f32
+%t219 = arith.constant 1536 : i64
+%t220 = arith.muli %t43, %t219 : i64
+%t221 = llvm.getelementptr %arg3[%t220] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t222 = arith.constant 4 : i64
+%t223 = arith.muli %t68, %t222 : i64
+%t224 = llvm.getelementptr %t221[%t223] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t218, %t224 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t199 = arith.andi %t35, %t54 : i1
-scf.if %t199 {
-%t200 = arith.constant 4 : i64
-%t201 = arith.muli %t55, %t200 : i64
-%t202 = llvm.getelementptr %arg2[%t201] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t203 = llvm.load %t202 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t204 = arith.addf %r75#5, %t203 : f32
-%t205 = arith.constant 1536 : i64
-%t206 = arith.muli %t36, %t205 : i64
-%t207 = llvm.getelementptr %arg3[%t206] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t208 = arith.constant 4 : i64
-%t209 = arith.muli %t55, %t208 : i64
-%t210 = llvm.getelementptr %t207[%t209] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t204, %t210 {alignment = 4 : i64} : f32, !llvm.ptr
+%t225 = arith.andi %t41, %t73 : i1
+scf.if %t225 {
+%t226 = arith.constant 4 : i64
+%t227 = arith.muli %t75, %t226 : i64
+%t228 = llvm.getelementptr %arg2[%t227] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t229 = llvm.load %t228 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t230 = arith.addf %r101#5, %t229 : f32
+%t231 = arith.constant 1536 : i64
+%t232 = arith.muli %t43, %t231 : i64
+%t233 = llvm.getelementptr %arg3[%t232] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t234 = arith.constant 4 : i64
+%t235 = arith.muli %t75, %t234 : i64
+%t236 = llvm.getelementptr %t233[%t235] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t230, %t236 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t211 = arith.andi %t35, %t58 : i1
-scf.if %t211 {
-%t212 = arith.constant 4 : i64
-%t213 = arith.muli %t59, %t212 : i64
-%t214 = llvm.getelementptr %arg2[%t213] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t215 = llvm.load %t214 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t216 = arith.addf %r75#6, %t215 : f32
-%t217 = arith.constant 1536 : i64
-%t218 = arith.muli %t36, %t217 : i64
-%t219 = llvm.getelementptr %arg3[%t218] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t220 = arith.constant 4 : i64
-%t221 = arith.muli %t59, %t220 : i64
-%t222 = llvm.getelementptr %t219[%t221] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t216, %t222 {alignment = 4 : i64} : f32, !llvm.ptr
+%t237 = arith.andi %t41, %t80 : i1
+scf.if %t237 {
+%t238 = arith.constant 4 : i64
+%t239 = arith.muli %t82, %t238 : i64
+%t240 = llvm.getelementptr %arg2[%t239] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t241 = llvm.load %t240 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t242 = arith.addf %r101#6, %t241 : f32
+%t243 = arith.constant 1536 : i64
+%t244 = arith.muli %t43, %t243 : i64
+%t245 = llvm.getelementptr %arg3[%t244] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t246 = arith.constant 4 : i64
+%t247 = arith.muli %t82, %t246 : i64
+%t248 = llvm.getelementptr %t245[%t247] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t242, %t248 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t223 = arith.andi %t35, %t62 : i1
-scf.if %t223 {
-%t224 = arith.constant 4 : i64
-%t225 = arith.muli %t63, %t224 : i64
-%t226 = llvm.getelementptr %arg2[%t225] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t227 = llvm.load %t226 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t228 = arith.addf %r75#7, %t227 : f32
-%t229 = arith.constant 1536 : i64
-%t230 = arith.muli %t36, %t229 : i64
-%t231 = llvm.getelementptr %arg3[%t230] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t232 = arith.constant 4 : i64
-%t233 = arith.muli %t63, %t232 : i64
-%t234 = llvm.getelementptr %t231[%t233] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t228, %t234 {alignment = 4 : i64} : f32, !llvm.ptr
+%t249 = arith.andi %t41, %t87 : i1
+scf.if %t249 {
+%t250 = arith.constant 4 : i64
+%t251 = arith.muli %t89, %t250 : i64
+%t252 = llvm.getelementptr %arg2[%t251] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t253 = llvm.load %t252 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t254 = arith.addf %r101#7, %t253 : f32
+%t255 = arith.constant 1536 : i64
+%t256 = arith.muli %t43, %t255 : i64
+%t257 = llvm.getelementptr %arg3[%t256] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t258 = arith.constant 4 : i64
+%t259 = arith.muli %t89, %t258 : i64
+%t260 = llvm.getelementptr %t257[%t259] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t254, %t260 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t235 = arith.andi %t39, %t50 : i1
-scf.if %t235 {
-%t236 = arith.constant 4 : i64
-%t237 = arith.muli %t51, %t236 : i64
-%t238 = llvm.getelementptr %arg2[%t237] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t239 = llvm.load %t238 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t240 = arith.addf %r75#8, %t239 : f32
-%t241 = arith.constant 1536 : i64
-%t242 = arith.muli %t40, %t241 : i64
-%t243 = llvm.getelementptr %arg3[%t242] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t244 = arith.constant 4 : i64
-%t245 = arith.muli %t51, %t244 : i64
-%t246 = llvm.getelementptr %t243[%t245] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t240, %t246 {alignment = 4 : i64} : f32, !llvm.ptr
+%t261 = arith.andi %t48, %t66 : i1
+scf.if %t261 {
+%t262 = arith.constant 4 : i64
+%t263 = arith.muli %t68, %t262 : i64
+%t264 = llvm.getelementptr %arg2[%t263] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t265 = llvm.load %t264 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t266 = arith.addf %r101#8, %t265 : f32
+%t267 = arith.constant 1536 : i64
+%t268 = arith.muli %t50, %t267 : i64
+%t269 = llvm.getelementptr %arg3[%t268] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t270 = arith.constant 4 : i64
+%t271 = arith.muli %t68, %t270 : i64
+%t272 = llvm.getelementptr %t269[%t271] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t266, %t272 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t247 = arith.andi %t39, %t54 : i1
-scf.if %t247 {
-%t248 = arith.constant 4 : i64
-%t249 = arith.muli %t55, %t248 : i64
-%t250 = llvm.getelementptr %arg2[%t249] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t251 = llvm.load %t250 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t252 = arith.addf %r75#9, %t251 : f32
-%t253 = arith.constant 1536 : i64
-%t254 = arith.muli %t40, %t253 : i64
-%t255 = llvm.getelementptr %arg3[%t254] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t256 = arith.constant 4 : i64
-%t257 = arith.muli %t55, %t256 : i64
-%t258 = llvm.getelementptr %t255[%t257] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t252, %t258 {alignment = 4 : i64} : f32, !llvm.ptr
+%t273 = arith.andi %t48, %t73 : i1
+scf.if %t273 {
+%t274 = arith.constant 4 : i64
+%t275 = arith.muli %t75, %t274 : i64
+%t276 = llvm.getelementptr %arg2[%t275] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t277 = llvm.load %t276 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t278 = arith.addf %r101#9, %t277 : f32
+%t279 = arith.constant 1536 : i64
+%t280 = arith.muli %t50, %t279 : i64
+%t281 = llvm.getelementptr %arg3[%t280] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t282 = arith.constant 4 : i64
+%t283 = arith.muli %t75, %t282 : i64
+%t284 = llvm.getelementptr %t281[%t283] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t278, %t284 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t259 = arith.andi %t39, %t58 : i1
-scf.if %t259 {
-%t260 = arith.constant 4 : i64
-%t261 = arith.muli %t59, %t260 : i64
-%t262 = llvm.getelementptr %arg2[%t261] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t263 = llvm.load %t262 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t264 = arith.addf %r75#10, %t263 : f32
-%t265 = arith.constant 1536 : i64
-%t266 = arith.muli %t40, %t265 : i64
-%t267 = llvm.getelementptr %arg3[%t266] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t268 = arith.constant 4 : i64
-%t269 = arith.muli %t59, %t268 : i64
-%t270 = llvm.getelementptr %t267[%t269] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t264, %t270 {alignment = 4 : i64} : f32, !llvm.ptr
+%t285 = arith.andi %t48, %t80 : i1
+scf.if %t285 {
+%t286 = arith.constant 4 : i64
+%t287 = arith.muli %t82, %t286 : i64
+%t288 = llvm.getelementptr %arg2[%t287] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t289 = llvm.load %t288 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t290 = arith.addf %r101#10, %t289 : f32
+%t291 = arith.constant 1536 : i64
+%t292 = arith.muli %t50, %t291 : i64
+%t293 = llvm.getelementptr %arg3[%t292] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t294 = arith.constant 4 : i64
+%t295 = arith.muli %t82, %t294 : i64
+%t296 = llvm.getelementptr %t293[%t295] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t290, %t296 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t271 = arith.andi %t39, %t62 : i1
-scf.if %t271 {
-%t272 = arith.constant 4 : i64
-%t273 = arith.muli %t63, %t272 : i64
-%t274 = llvm.getelementptr %arg2[%t273] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t275 = llvm.load %t274 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t276 = arith.addf %r75#11, %t275 : f32
-%t277 = arith.constant 1536 : i64
-%t278 = arith.muli %t40, %t277 : i64
-%t279 = llvm.getelementptr %arg3[%t278] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t280 = arith.constant 4 : i64
-%t281 = arith.muli %t63, %t280 : i64
-%t282 = llvm.getelementptr %t279[%t281] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t276, %t282 {alignment = 4 : i64} : f32, !llvm.ptr
+%t297 = arith.andi %t48, %t87 : i1
+scf.if %t297 {
+%t298 = arith.constant 4 : i64
+%t299 = arith.muli %t89, %t298 : i64
+%t300 = llvm.getelementptr %arg2[%t299] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t301 = llvm.load %t300 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t302 = arith.addf %r101#11, %t301 : f32
+%t303 = arith.constant 1536 : i64
+%t304 = arith.muli %t50, %t303 : i64
+%t305 = llvm.getelementptr %arg3[%t304] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t306 = arith.constant 4 : i64
+%t307 = arith.muli %t89, %t306 : i64
+%t308 = llvm.getelementptr %t305[%t307] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t302, %t308 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t283 = arith.andi %t43, %t50 : i1
-scf.if %t283 {
-%t284 = arith.constant 4 : i64
-%t285 = arith.muli %t51, %t284 : i64
-%t286 = llvm.getelementptr %arg2[%t285] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t287 = llvm.load %t286 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t288 = arith.addf %r75#12, %t287 : f32
-%t289 = arith.constant 1536 : i64
-%t290 = arith.muli %t44, %t289 : i64
-%t291 = llvm.getelementptr %arg3[%t290] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t292 = arith.constant 4 : i64
-%t293 = arith.muli %t51, %t292 : i64
-%t294 = llvm.getelementptr %t291[%t293] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t288, %t294 {alignment = 4 : i64} : f32, !llvm.ptr
+%t309 = arith.andi %t55, %t66 : i1
+scf.if %t309 {
+%t310 = arith.constant 4 : i64
+%t311 = arith.muli %t68, %t310 : i64
+%t312 = llvm.getelementptr %arg2[%t311] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t313 = llvm.load %t312 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t314 = arith.addf %r101#12, %t313 : f32
+%t315 = arith.constant 1536 : i64
+%t316 = arith.muli %t57, %t315 : i64
+%t317 = llvm.getelementptr %arg3[%t316] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t318 = arith.constant 4 : i64
+%t319 = arith.muli %t68, %t318 : i64
+%t320 = llvm.getelementptr %t317[%t319] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t314, %t320 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t295 = arith.andi %t43, %t54 : i1
-scf.if %t295 {
-%t296 = arith.constant 4 : i64
-%t297 = arith.muli %t55, %t296 : i64
-%t298 = llvm.getelementptr %arg2[%t297] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t299 = llvm.load %t298 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t300 = arith.addf %r75#13, %t299 : f32
-%t301 = arith.constant 1536 : i64
-%t302 = arith.muli %t44, %t301 : i64
-%t303 = llvm.getelementptr %arg3[%t302] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t304 = arith.constant 4 : i64
-%t305 = arith.muli %t55, %t304 : i64
-%t306 = llvm.getelementptr %t303[%t305] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t300, %t306 {alignment = 4 : i64} : f32, !llvm.ptr
+%t321 = arith.andi %t55, %t73 : i1
+scf.if %t321 {
+%t322 = arith.constant 4 : i64
+%t323 = arith.muli %t75, %t322 : i64
+%t324 = llvm.getelementptr %arg2[%t323] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t325 = llvm.load %t324 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t326 = arith.addf %r101#13, %t325 : f32
+%t327 = arith.constant 1536 : i64
+%t328 = arith.muli %t57, %t327 : i64
+%t329 = llvm.getelementptr %arg3[%t328] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t330 = arith.constant 4 : i64
+%t331 = arith.muli %t75, %t330 : i64
+%t332 = llvm.getelementptr %t329[%t331] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t326, %t332 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t307 = arith.andi %t43, %t58 : i1
-scf.if %t307 {
-%t308 = arith.constant 4 : i64
-%t309 = arith.muli %t59, %t308 : i64
-%t310 = llvm.getelementptr %arg2[%t309] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t311 = llvm.load %t310 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t312 = arith.addf %r75#14, %t311 : f32
-%t313 = arith.constant 1536 : i64
-%t314 = arith.muli %t44, %t313 : i64
-%t315 = llvm.getelementptr %arg3[%t314] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t316 = arith.constant 4 : i64
-%t317 = arith.muli %t59, %t316 : i64
-%t318 = llvm.getelementptr %t315[%t317] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t312, %t318 {alignment = 4 : i64} : f32, !llvm.ptr
+%t333 = arith.andi %t55, %t80 : i1
+scf.if %t333 {
+%t334 = arith.constant 4 : i64
+%t335 = arith.muli %t82, %t334 : i64
+%t336 = llvm.getelementptr %arg2[%t335] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t337 = llvm.load %t336 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t338 = arith.addf %r101#14, %t337 : f32
+%t339 = arith.constant 1536 : i64
+%t340 = arith.muli %t57, %t339 : i64
+%t341 = llvm.getelementptr %arg3[%t340] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t342 = arith.constant 4 : i64
+%t343 = arith.muli %t82, %t342 : i64
+%t344 = llvm.getelementptr %t341[%t343] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t338, %t344 {alignment = 4 : i64} : f32, !llvm.ptr
 }
-%t319 = arith.andi %t43, %t62 : i1
-scf.if %t319 {
-%t320 = arith.constant 4 : i64
-%t321 = arith.muli %t63, %t320 : i64
-%t322 = llvm.getelementptr %arg2[%t321] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t323 = llvm.load %t322 {alignment = 4 : i64} : !llvm.ptr -> f32
-%t324 = arith.addf %r75#15, %t323 : f32
-%t325 = arith.constant 1536 : i64
-%t326 = arith.muli %t44, %t325 : i64
-%t327 = llvm.getelementptr %arg3[%t326] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-%t328 = arith.constant 4 : i64
-%t329 = arith.muli %t63, %t328 : i64
-%t330 = llvm.getelementptr %t327[%t329] : (!llvm.ptr, i64) -> !llvm.ptr, i8
-llvm.store %t324, %t330 {alignment = 4 : i64} : f32, !llvm.ptr
+%t345 = arith.andi %t55, %t87 : i1
+scf.if %t345 {
+%t346 = arith.constant 4 : i64
+%t347 = arith.muli %t89, %t346 : i64
+%t348 = llvm.getelementptr %arg2[%t347] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t349 = llvm.load %t348 {alignment = 4 : i64} : !llvm.ptr -> f32
+%t350 = arith.addf %r101#15, %t349 : f32
+%t351 = arith.constant 1536 : i64
+%t352 = arith.muli %t57, %t351 : i64
+%t353 = llvm.getelementptr %arg3[%t352] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t354 = arith.constant 4 : i64
+%t355 = arith.muli %t89, %t354 : i64
+%t356 = llvm.getelementptr %t353[%t355] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+llvm.store %t350, %t356 {alignment = 4 : i64} : f32, !llvm.ptr
 }
 }
 }
