@@ -18,7 +18,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check a graph file: keys, values, components and shapes.
-    Check(ModelArgs),
+    Check(CheckArgs),
     /// Print a graph file with `extends`, presets, `--set` and defaults applied.
     Resolve(ResolveArgs),
     /// Compare two graph files: resolved keys, parameters, FLOPs, memory, kernels.
@@ -96,6 +96,17 @@ pub struct ProgramArgs {
     /// Threads in all, data loading included; the default is one per core.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+}
+
+/// `mm1c check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Also open its data, reading one example of each source, and the weights that it starts from.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `mm1c resolve`.
@@ -326,6 +337,25 @@ pub struct BenchArgs {
 pub enum DataCommand {
     /// Train a byte-level BPE tokenizer on the texts of a graph file's sources.
     Tokenizer(TokenizerArgs),
+    /// Write samples of a source as a webdataset shard.
+    Export(ExportArgs),
+}
+
+/// `mm1c data export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Which model; generated pictures have the size of its encoder's input.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Name of the source.
+    #[arg(long, value_name = "NAME")]
+    pub source: String,
+    /// Samples, the first ones.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub count: u64,
+    /// File to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
 }
 
 /// `mm1c data tokenizer`.
@@ -407,6 +437,7 @@ mod tests {
     fn commands_parse() {
         for line in [
             "mm1c check a.toml --set a.b=1 --set c=2",
+            "mm1c check a.toml --strict",
             "mm1c train a.toml --run-dir runs/x --resume never --threads 2 --backend cranelift",
             "mm1c generate --prompt hello",
             "mm1c compile a.toml -o a.mm1pkg --target cpu:x86-64-v3 --emit graph,plan",
@@ -424,6 +455,7 @@ mod tests {
             "mm1c weights inspect a.safetensors --model m.toml --map clip",
             "mm1c weights convert m.toml --map llama --from a -o b",
             "mm1c data tokenizer a.toml -o t.json",
+            "mm1c data export a.toml --source captions --count 8 -o a.tar",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {parsed:?}");

@@ -97,11 +97,11 @@ pub fn train_tokenizer(
     Ok(Tokenizer::train(texts, vocabulary)?)
 }
 
-/// Loads the weights that `[init]` names, part by part.
+/// The files that `[init]` names, by part.
 ///
 /// # Errors
-/// Files that cannot be read or do not fit; names that only a site could know.
-pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<(), Failure> {
+/// A run without a checkpoint; names that only a site could know.
+pub fn initial_weights(model: &Model) -> Result<Vec<(String, PathBuf)>, Failure> {
     let encoder = model
         .vision
         .as_ref()
@@ -117,12 +117,23 @@ pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<()
             )));
         }
     }
-    let tables = position_tables(model);
-    for (part, from) in &model.init {
+    let files = model.init.iter().map(|(part, from)| {
         let path = match from.strip_prefix("run:") {
             Some(folder) => newest_checkpoint(Path::new(folder))?.join("parameters.safetensors"),
             None => PathBuf::from(from),
         };
+        Ok((part.clone(), path))
+    });
+    files.collect()
+}
+
+/// Loads the weights that `[init]` names, part by part.
+///
+/// # Errors
+/// As [`initial_weights`]; files that cannot be read or do not fit.
+pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<(), Failure> {
+    let tables = position_tables(model);
+    for (part, path) in &initial_weights(model)? {
         // The output head is the decoder's.
         let has_head = executor.package().tensor("head.weight").is_some();
         let prefixes: &[&str] = match part.as_str() {
@@ -143,7 +154,7 @@ pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<()
         }
         let mut count = 0;
         for prefix in prefixes {
-            let loaded = load_part(executor, &path, prefix, &tables)
+            let loaded = load_part(executor, path, prefix, &tables)
                 .map_err(|error| Failure::new(format!("`init.{part}`: {error}")))?;
             count += loaded.count;
             for (name, from, to) in loaded.resized {

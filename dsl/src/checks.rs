@@ -537,7 +537,7 @@ impl Context<'_> {
         ))
     }
 
-    /// Only the generator makes more than captions, and pictures need an encoder.
+    /// Only the generator makes questions, folders hold captions, and pictures need an encoder.
     fn tasks(&self, diagnostics: &mut Vec<Diagnostic>) {
         for path in self.resolved.keys.keys() {
             let Some(source) = path
@@ -552,10 +552,16 @@ impl Context<'_> {
             ) else {
                 continue;
             };
-            if kind != "scenes" && task != "caption" {
+            let tasks: &[&str] = match kind {
+                "image-folder" => &["caption"],
+                "webdataset" => &["caption", "interleaved", "text"],
+                _ => &["caption", "question", "interleaved", "text"],
+            };
+            if !tasks.contains(&task) {
+                let known = quoted_list(tasks.iter().copied());
                 diagnostics.push(self.error(
                     codes::WRONG_KIND,
-                    format!("a source of kind `{kind}` has captions only, not task `{task}`"),
+                    format!("a source of kind `{kind}` has no task `{task}`, only {known}"),
                     &[path, &format!("{source}.kind")],
                 ));
             } else if task != "text" && !self.resolved.vision {

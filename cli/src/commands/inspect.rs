@@ -1,17 +1,43 @@
 //! `mm1c check` and `resolve`: what a graph file says, without running it.
 
-use crate::args::{ModelArgs, ResolveArgs};
+use mm1_dsl::model::Model;
+use mm1_runtime::checkpoint::tensors::TensorsFile;
+use mm1_runtime::data;
+
+use crate::args::{CheckArgs, ResolveArgs};
 use crate::compile::{self, load_model};
+use crate::convert::data_config;
 use crate::failure::Failure;
+use crate::trained::initial_weights;
 
 /// `mm1c check`.
 ///
 /// # Errors
 /// The findings.
-pub fn check(args: &ModelArgs) -> Result<(), Failure> {
-    let model = load_model(&args.model, &args.sets)?;
+pub fn check(args: &CheckArgs) -> Result<(), Failure> {
+    let model = load_model(&args.model.model, &args.model.sets)?;
     compile::check(&model)?;
+    if args.strict {
+        open_files(&model)?;
+    }
     eprintln!("`{}` is correct", model.name);
+    Ok(())
+}
+
+/// Opens what a run would read.
+fn open_files(model: &Model) -> Result<(), Failure> {
+    if model.data.is_some() {
+        let side = model.vision.as_ref().map_or(0, |it| it.encoder.resolution);
+        for (source, samples) in data::probe(&data_config(model)?, side as usize)? {
+            eprintln!("source `{source}`: {samples} samples");
+        }
+    }
+    for (part, path) in initial_weights(model)? {
+        let file = TensorsFile::open(&path)
+            .map_err(|error| Failure::new(format!("`init.{part}`: {error}")))?;
+        let tensors = file.tensors().len();
+        eprintln!("init.{part}: `{}`, {tensors} tensors", path.display());
+    }
     Ok(())
 }
 

@@ -69,7 +69,7 @@ pub struct EvaluationScore {
 impl Evaluation {
     /// The held-out part of a source: [`SCENES`] scenes of triples never trained, or the
     /// first `limit` samples under its `evaluation_path`; `None` where it has none. Of the
-    /// tasks on scenes only `caption` has one, and `interleaved` where no source has that
+    /// tasks only `caption` has one, and on scenes `interleaved` where no source has that
     /// task. `side` is the encoder's resolution.
     pub fn open(
         config: &DataConfig,
@@ -106,7 +106,7 @@ impl Evaluation {
             }
             return Ok(Some(evaluation));
         }
-        let Some(path) = &source.evaluation_path else {
+        let Some(path) = source.evaluation_path.as_ref().filter(|_| caption) else {
             return Ok(None);
         };
         let held_out = SourceConfig {

@@ -8,8 +8,10 @@
 //! [`Cursor`], and so is the cursor after it. Which examples come, and in which order, is
 //! settled before packing, so models with other tokens per image see the same ones.
 
+pub mod documents;
 mod draw;
 pub mod evaluation;
+pub mod export;
 pub mod folder;
 pub mod image;
 pub mod layout;
@@ -99,7 +101,8 @@ pub struct SourceConfig {
     pub name: String,
     /// `scenes`, `image-folder` or `webdataset`.
     pub kind: String,
-    /// `caption`, `question`, `interleaved` or `text` for scenes; else `caption`.
+    /// `caption`, `question`, `interleaved` or `text` for scenes, all but `question` for webdataset,
+    /// `caption` for a folder.
     pub task: String,
     /// Share in the mixture, > 0; weights are normalised.
     pub weight: f64,
@@ -253,9 +256,14 @@ fn open_source(
 ) -> Result<Box<dyn Source>, DataError> {
     let name = &config.name;
     let fault = |why: String| DataError::Config(format!("source `{name}`: {why}"));
-    if config.kind != "scenes" && config.task != "caption" {
-        let kind = &config.kind;
-        return Err(fault(format!("kind `{kind}` has the task `caption` only")));
+    let fits = match config.kind.as_str() {
+        "webdataset" => config.task != "question",
+        "image-folder" => config.task == "caption",
+        _ => true,
+    };
+    if !fits {
+        let (kind, task) = (&config.kind, &config.task);
+        return Err(fault(format!("kind `{kind}` has no task `{task}`")));
     }
     let path = || {
         let path = config.path.as_deref();
@@ -284,9 +292,39 @@ fn open_source(
             )))
         }
         "image-folder" => Ok(Box::new(folder::Folder::open(path()?, &config.prompt)?)),
-        "webdataset" => Ok(Box::new(tar::Shards::open(path()?, &config.prompt)?)),
+        "webdataset" if config.task == "caption" => {
+            Ok(Box::new(tar::Shards::open(path()?, &config.prompt)?))
+        }
+        "webdataset" => {
+            let pictures = config.task == "interleaved";
+            Ok(Box::new(documents::Documents::open(path()?, pictures)?))
+        }
         other => Err(fault(format!("unknown kind `{other}`"))),
     }
+}
+
+/// Opens each source of a run and its held-out part, and reads a sample of it: what
+/// `mm1c check --strict` does with data. Returns names and numbers of samples.
+///
+/// # Errors
+/// A source that cannot be opened, or whose first sample is unusable.
+pub fn probe(config: &DataConfig, side: usize) -> Result<Vec<(String, u64)>, DataError> {
+    let mut found = Vec::new();
+    for source in &config.sources {
+        let held_out = source.evaluation_path.clone().map(|path| SourceConfig {
+            name: format!("{}, held out", source.name),
+            path: Some(path),
+            ..source.clone()
+        });
+        for source in std::iter::once(source).chain(&held_out) {
+            let opened = open_source(source, config.shuffle_seed, side)?;
+            opened
+                .read(0, true)
+                .map_err(|fault| DataError::Source(fault.to_string()))?;
+            found.push((source.name.clone(), opened.samples()));
+        }
+    }
+    Ok(found)
 }
 
 /// The first texts (prompts included) of all sources in turn, `limit` in all, each as it

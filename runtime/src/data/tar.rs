@@ -20,9 +20,104 @@ pub(crate) const KEPT_FAULTS: usize = 20;
 
 /// Bytes inside a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
+pub(crate) struct Span {
     offset: u64,
     length: u32,
+}
+
+impl Span {
+    /// An entry's bytes, unless there are more than are read.
+    pub(crate) fn of(entry: &Entry<'_>, kind: FileKind) -> Option<Self> {
+        let limit = match kind {
+            FileKind::Image => MAX_IMAGE_BYTES,
+            FileKind::Text | FileKind::Json => MAX_TEXT_BYTES,
+        };
+        (entry.length <= limit).then_some(Self {
+            offset: entry.offset,
+            length: entry.length as u32,
+        })
+    }
+
+    /// Reads them. The file is opened anew each time: there may be more shards than file handles.
+    pub(crate) fn read(self, path: &Path) -> Result<Vec<u8>, String> {
+        let file = File::open(path).map_err(|e| e.to_string())?;
+        let mut bytes = vec![0; self.length as usize];
+        file.read_exact_at(&mut bytes, self.offset)
+            .map_err(|e| e.to_string())?;
+        Ok(bytes)
+    }
+}
+
+/// A file inside a shard whose name has an extension.
+pub(crate) struct Entry<'a> {
+    /// Its name up to the first dot of its last part.
+    pub(crate) stem: &'a [u8],
+    /// What follows that dot.
+    pub(crate) extension: &'a str,
+    offset: u64,
+    length: u64,
+}
+
+/// How far a shard could be read.
+pub(crate) struct Walked {
+    /// Bytes up to the end of the last whole entry.
+    pub(crate) reached: u64,
+    /// Bytes in all.
+    pub(crate) size: u64,
+    /// Why the walk ended early.
+    pub(crate) broken: Option<String>,
+}
+
+/// Calls `visit` with the entries of the shard at `path` in order.
+pub(crate) fn walk(path: &Path, mut visit: impl FnMut(&Entry<'_>)) -> Result<Walked, DataError> {
+    let file = File::open(path).map_err(|e| DataError::io(path, e))?;
+    let size = file.metadata().map_err(|e| DataError::io(path, e))?.len();
+    let mut archive = tar::Archive::new(file);
+    let mut walked = Walked {
+        reached: 0,
+        size,
+        broken: None,
+    };
+    let entries = match archive.entries_with_seek() {
+        Ok(entries) => entries,
+        Err(e) => {
+            walked.broken = Some(e.to_string());
+            return Ok(walked);
+        }
+    };
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(e) => {
+                walked.broken = Some(e.to_string());
+                break;
+            }
+        };
+        let (offset, length) = (entry.raw_file_position(), entry.size());
+        if offset.checked_add(length).is_none_or(|end| end > size) {
+            walked.broken = Some("the file ends inside an entry".to_owned());
+            break;
+        }
+        walked.reached = offset + length;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let name = entry.path_bytes();
+        let base = name.iter().rposition(|&b| b == b'/').map_or(0, |i| i + 1);
+        let Some(dot) = name[base..].iter().position(|&b| b == b'.') else {
+            continue;
+        };
+        let Ok(extension) = std::str::from_utf8(&name[base + dot + 1..]) else {
+            continue;
+        };
+        visit(&Entry {
+            stem: &name[..base + dot],
+            extension,
+            offset,
+            length,
+        });
+    }
+    Ok(walked)
 }
 
 /// Where the pieces of a sample lie.
@@ -102,66 +197,32 @@ impl Shards {
     /// Walks one shard: bytes walked, size, and whether the walk ended early.
     fn index(&mut self, shard: usize) -> Result<(u64, u64, bool), DataError> {
         let path = self.paths[shard].clone();
-        let file = File::open(&path).map_err(|e| DataError::io(&path, e))?;
-        let size = file.metadata().map_err(|e| DataError::io(&path, e))?.len();
         let place = path.display().to_string();
-        let mut archive = tar::Archive::new(file);
-        let (mut reached, mut number, mut broken) = (0u64, 0u32, None);
+        let mut number = 0u32;
         let mut group = Group::default();
-        match archive.entries_with_seek() {
-            Err(e) => broken = Some(e.to_string()),
-            Ok(entries) => {
-                for entry in entries {
-                    let entry = match entry {
-                        Ok(entry) => entry,
-                        Err(e) => {
-                            broken = Some(e.to_string());
-                            break;
-                        }
-                    };
-                    let (offset, length) = (entry.raw_file_position(), entry.size());
-                    if offset.checked_add(length).is_none_or(|end| end > size) {
-                        broken = Some("the file ends inside an entry".to_owned());
-                        break;
-                    }
-                    reached = offset + length;
-                    if !entry.header().entry_type().is_file() {
-                        continue;
-                    }
-                    let name = entry.path_bytes();
-                    let base = name.iter().rposition(|&b| b == b'/').map_or(0, |i| i + 1);
-                    let Some(dot) = name[base..].iter().position(|&b| b == b'.') else {
-                        continue;
-                    };
-                    let (stem, extension) = (&name[..base + dot], &name[base + dot + 1..]);
-                    let Some(kind) = std::str::from_utf8(extension).ok().and_then(kind_of) else {
-                        continue;
-                    };
-                    if stem != group.stem {
-                        self.close(shard, &mut number, &mut group);
-                        group.stem = stem.to_vec();
-                    }
-                    let limit = match kind {
-                        FileKind::Image => MAX_IMAGE_BYTES,
-                        FileKind::Text | FileKind::Json => MAX_TEXT_BYTES,
-                    };
-                    if length > limit {
-                        group.too_large = true;
-                        continue;
-                    }
-                    let span = Span {
-                        offset,
-                        length: length as u32,
-                    };
-                    let slot = match kind {
-                        FileKind::Image => &mut group.image,
-                        FileKind::Text => &mut group.text,
-                        FileKind::Json => &mut group.json,
-                    };
-                    slot.get_or_insert(span);
-                }
+        let Walked {
+            reached,
+            size,
+            mut broken,
+        } = walk(&path, |entry| {
+            let Some(kind) = kind_of(entry.extension) else {
+                return;
+            };
+            if entry.stem != group.stem {
+                self.close(shard, &mut number, &mut group);
+                group.stem = entry.stem.to_vec();
             }
-        }
+            let Some(span) = Span::of(entry, kind) else {
+                group.too_large = true;
+                return;
+            };
+            let slot = match kind {
+                FileKind::Image => &mut group.image,
+                FileKind::Text => &mut group.text,
+                FileKind::Json => &mut group.json,
+            };
+            slot.get_or_insert(span);
+        })?;
         let whole = group.image.is_some() && group.text.is_some();
         if broken.is_none() || whole {
             self.close(shard, &mut number, &mut group);
@@ -207,12 +268,7 @@ impl Shards {
     }
 
     fn bytes(&self, sample: &Sample, span: Span) -> Result<Vec<u8>, String> {
-        // Opened anew each time: there may be more shards than file handles.
-        let file = File::open(&self.paths[sample.shard as usize]).map_err(|e| e.to_string())?;
-        let mut bytes = vec![0; span.length as usize];
-        file.read_exact_at(&mut bytes, span.offset)
-            .map_err(|e| e.to_string())?;
-        Ok(bytes)
+        span.read(&self.paths[sample.shard as usize])
     }
 }
 
@@ -260,7 +316,7 @@ impl Source for Shards {
 }
 
 /// The shards that a pattern names, sorted.
-fn expand(pattern: &str) -> Result<Vec<PathBuf>, DataError> {
+pub(crate) fn expand(pattern: &str) -> Result<Vec<PathBuf>, DataError> {
     let path = Path::new(pattern);
     let bad = |why: &str| Err(DataError::Source(format!("{pattern}: {why}")));
     let name = path
