@@ -11,5 +11,6 @@ mod experts;
 mod interruption;
 mod pictures;
 mod resuming;
+mod studies;
 mod support;
 mod training;
