@@ -1,6 +1,6 @@
 //! From the language's [`Model`] to the configurations of the runtime, which knows no TOML.
 
-use mm1_dsl::model::{Data, MixtureUnit, Model, Source};
+use mm1_dsl::model::{Data, MixtureUnit, Model, Source, Tiles};
 use mm1_package::ModelFacts;
 use mm1_runtime::data::{
     self, BatchShape, DataConfig, ImageConfig, LossNormalization, SourceConfig,
@@ -78,6 +78,7 @@ pub fn image_config(model: &Model) -> Result<ImageConfig, Failure> {
             filter: data::image::Filter::Bicubic,
             mean: [0.0; 3],
             std: [1.0; 3],
+            tiles: data::tiles::Tiles::None,
         });
     };
     let image = &vision.image;
@@ -86,6 +87,29 @@ pub fn image_config(model: &Model) -> Result<ImageConfig, Failure> {
         filter: word!(data::image::Filter, image.filter, "image.filter")?,
         mean: image.mean,
         std: image.std,
+        tiles: match &image.tiles {
+            Tiles::None => data::tiles::Tiles::None,
+            Tiles::Grid {
+                side,
+                overview,
+                last,
+            } => data::tiles::Tiles::Grid {
+                side: *side as usize,
+                overview: word!(data::tiles::Overview, overview, "image.overview")?,
+                last: *last as usize,
+            },
+            Tiles::Dynamic {
+                least,
+                most,
+                overview,
+                last,
+            } => data::tiles::Tiles::Dynamic {
+                least: *least as usize,
+                most: *most as usize,
+                overview: word!(data::tiles::Overview, overview, "image.overview")?,
+                last: *last as usize,
+            },
+        },
     })
 }
 
@@ -97,6 +121,8 @@ pub fn batch_shape(facts: &ModelFacts) -> BatchShape {
         max_images: facts.images as usize,
         resolution: facts.resolution as usize,
         image_tokens: facts.image_tokens as usize,
+        objective: facts.objective,
+        patches: facts.patches as usize,
     }
 }
 

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mm1_dsl::model::Model;
+use mm1_dsl::component::Argument;
+use mm1_dsl::model::{Model, Objective};
 use mm1_runtime::checkpoint::{self, Store};
 use mm1_runtime::data::{DataConfig, first_texts};
 use mm1_runtime::executor::Executor;
-use mm1_runtime::init::{PositionTable, load_part};
+use mm1_runtime::init::{Allowed, PositionTable, load_part};
 use mm1_runtime::tokenizer::Tokenizer;
 
 use crate::args::TrainedArgs;
@@ -19,6 +20,8 @@ use crate::{device, given};
 
 /// Texts that a `builtin` tokenizer is trained on.
 pub const TOKENIZER_TEXTS: usize = 10_000;
+/// Entries of the tokenizer of a model that reads no text.
+const UNREAD_VOCABULARY: usize = 512;
 /// The resolved graph file of a run.
 pub const CONFIG: &str = "config.resolved.toml";
 /// The tokenizer of a run.
@@ -62,14 +65,18 @@ pub fn tokenizer(
         .as_ref()
         .map_or("builtin", |it| it.tokenizer.as_str());
     let kept = run_dir.join(TOKENIZER);
+    // Without a decoder nothing learns the texts, but the mixture may count their tokens.
+    let rows = match model.objective {
+        Objective::Reconstruction { .. } => UNREAD_VOCABULARY,
+        Objective::Language | Objective::Contrastive { .. } => model.decoder.vocabulary as usize,
+    };
     let tokenizer = if word != "builtin" {
         Tokenizer::load(Path::new(word))?
     } else if kept.exists() {
         Tokenizer::load(&kept)?
     } else {
-        train_tokenizer(data, model.decoder.vocabulary as usize, TOKENIZER_TEXTS)?
+        train_tokenizer(data, rows, TOKENIZER_TEXTS)?
     };
-    let rows = model.decoder.vocabulary as usize;
     if tokenizer.vocabulary() > rows {
         return Err(Failure::new(format!(
             "the tokenizer has {} entries, but `decoder.vocabulary` is {rows}",
@@ -132,7 +139,10 @@ pub fn initial_weights(model: &Model) -> Result<Vec<(String, PathBuf)>, Failure>
 /// # Errors
 /// As [`initial_weights`]; files that cannot be read or do not fit.
 pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<(), Failure> {
-    let tables = position_tables(model);
+    let allowed = Allowed {
+        tables: position_tables(model),
+        unused: unused_names(model),
+    };
     for (part, path) in &initial_weights(model)? {
         // The output head is the decoder's.
         let has_head = executor.package().tensor("head.weight").is_some();
@@ -154,9 +164,15 @@ pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<()
         }
         let mut count = 0;
         for prefix in prefixes {
-            let loaded = load_part(executor, path, prefix, &tables)
+            let loaded = load_part(executor, path, prefix, &allowed)
                 .map_err(|error| Failure::new(format!("`init.{part}`: {error}")))?;
             count += loaded.count;
+            if loaded.unused > 0 {
+                eprintln!(
+                    "{part}: {} tensors of blocks or norms that this model does not run",
+                    loaded.unused
+                );
+            }
             for (name, from, to) in loaded.resized {
                 eprintln!("{part}: `{name}` resized from {from}×{from} to {to}×{to}");
             }
@@ -164,6 +180,20 @@ pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<()
         eprintln!("{part}: {count} tensors from `{}`", path.display());
     }
     Ok(())
+}
+
+/// What the names of an encoder's tensors begin with that a model may do without: blocks that do not
+/// run, and the final norm.
+fn unused_names(model: &Model) -> Vec<String> {
+    let Some(vision) = &model.vision else {
+        return Vec::new();
+    };
+    let run = match vision.encoder.call.arguments.get("run_blocks") {
+        Some(Argument::Int(run)) => u64::try_from(*run).unwrap_or(0),
+        _ => vision.encoder.depth,
+    };
+    let blocks = (run..vision.encoder.depth).map(|block| format!("encoder.blocks.{block}."));
+    blocks.chain(["encoder.norm_final.".to_owned()]).collect()
 }
 
 /// Learned position tables over the patches of a picture, which may have another grid in a file.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use mm1_dsl::codes;
 use mm1_dsl::diagnostic::Diagnostic;
-use mm1_dsl::model::Model;
+use mm1_dsl::model::{Model, Objective};
 use mm1_package::{
     DType, Extent, ExtentRef, Kernel as PackageKernel, Launch, ModelFacts, Package, Parameter,
     Program, Region, Role, Slot, Tensor, TileAxis,
@@ -830,18 +830,34 @@ fn facts(model: &Model, planned: &Planned) -> ModelFacts {
             program.fused.calls.iter().map(|call| call.flops).sum()
         });
     let vision = model.vision.as_ref();
+    let patches = vision.map_or(0, |vision| vision.encoder.grid().pow(2));
+    let images = match model.objective {
+        Objective::Contrastive { .. } => model.train.micro_batch_sequences,
+        Objective::Language | Objective::Reconstruction { .. } => {
+            model.train.micro_batch_images.max(1)
+        }
+    };
     ModelFacts {
         name: model.name.clone(),
         resolved: model.resolved.clone(),
         sequences: model.train.micro_batch_sequences,
         length: model.decoder.max_sequence_length,
-        images: vision.map_or(0, |_| model.train.micro_batch_images.max(1)),
+        images: vision.map_or(0, |_| images),
         resolution: vision.map_or(0, |vision| vision.encoder.resolution),
         image_tokens: vision.map_or(0, |vision| vision.connector.image_tokens),
         vocabulary: model.decoder.vocabulary,
         decode_sequences: planned.built.decode.sequences,
         prefill_length: planned.built.decode.prefill,
         flops,
+        objective: match model.objective {
+            Objective::Language => mm1_package::Objective::Language,
+            Objective::Contrastive { .. } => mm1_package::Objective::Contrastive,
+            Objective::Reconstruction { .. } => mm1_package::Objective::Reconstruction,
+        },
+        patches: match model.objective {
+            Objective::Reconstruction { .. } => patches,
+            Objective::Language | Objective::Contrastive { .. } => 0,
+        },
     }
 }
 

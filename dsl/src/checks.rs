@@ -33,6 +33,7 @@ pub fn check(
             context.image_tokens(),
             context.micro_batch(),
             context.micro_batch_images(),
+            context.tile_bounds(),
             context.warmup(),
             context.parameters(),
             context.activations(),
@@ -47,15 +48,16 @@ pub fn check(
         .flatten(),
     );
     context.tasks(diagnostics);
+    diagnostics.extend(context.objective());
 }
 
-struct Context<'a> {
-    resolved: &'a Resolved,
+pub(crate) struct Context<'a> {
+    pub(crate) resolved: &'a Resolved,
     sources: &'a crate::source::Sources,
 }
 
 impl Context<'_> {
-    fn int(&self, path: &str) -> Option<i64> {
+    pub(crate) fn int(&self, path: &str) -> Option<i64> {
         self.resolved.int(path)
     }
 
@@ -74,7 +76,7 @@ impl Context<'_> {
     }
 
     /// An error at the keys `paths`, the first being the one to change.
-    fn error(&self, code: codes::Code, message: String, paths: &[&str]) -> Diagnostic {
+    pub(crate) fn error(&self, code: codes::Code, message: String, paths: &[&str]) -> Diagnostic {
         // A key that nobody wrote cannot be marked; then the next one is.
         paths
             .iter()
@@ -245,6 +247,13 @@ impl Context<'_> {
 
     /// Connectors that walk a grid have no place for another token.
     fn kept_class_token(&self) -> Option<Diagnostic> {
+        let keys = ["encoder.features.class_token", "connector.kind"];
+        let projects = self.resolved.text("connector.kind") == Some("class-projection");
+        if projects && self.resolved.text(keys[0])? != "keep" {
+            let message = "connector `class-projection` reads the class token".to_string();
+            let error = self.error(codes::WRONG_KIND, message, &keys);
+            return Some(error.help("`features.class_token = \"keep\"`".to_string()));
+        }
         if self.resolved.text("encoder.features.class_token")? != "keep" {
             return None;
         }
@@ -256,7 +265,7 @@ impl Context<'_> {
             ));
         }
         let kind = self.resolved.text("connector.kind")?;
-        if kind == "attention-pool" || kind.ends_with(".toml") {
+        if ["attention-pool", "class-projection"].contains(&kind) || kind.ends_with(".toml") {
             return None;
         }
         Some(
@@ -311,7 +320,7 @@ impl Context<'_> {
         ))
     }
 
-    fn flag(&self, path: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, path: &str) -> Option<bool> {
         match self.resolved.get(path)? {
             Argument::Bool(flag) => Some(*flag),
             _ => None,
@@ -349,16 +358,33 @@ impl Context<'_> {
             self.int("data.max_images")?,
         );
         let length = self.int("decoder.max_sequence_length")?;
-        let needed = tokens.checked_mul(images)?;
-        if needed < length {
+        let inputs = crate::tiles::inputs(self.resolved, images);
+        let needed = tokens.checked_mul(inputs)?;
+        if needed < length
+            || self
+                .resolved
+                .text("objective.kind")
+                .is_some_and(|it| it != "language")
+        {
             return None;
         }
+        let what = match inputs == images {
+            true => format!("{images} images"),
+            false => format!("{images} images in {inputs} tiles and overviews"),
+        };
         let diagnostic = self.error(
             codes::TOKENS_FIT,
-            format!("{images} images of {tokens} tokens are {needed} tokens, but a sequence has {length}"),
-            &["data.max_images", "connector.image_tokens", "decoder.max_sequence_length"],
+            format!("{what} of {tokens} tokens are {needed} tokens, but a sequence has {length}"),
+            &[
+                "data.max_images",
+                "connector.image_tokens",
+                "decoder.max_sequence_length",
+            ],
         );
-        let fit = (length - 1) / tokens;
+        // Most pictures that fit: their inputs grow with their number.
+        let fits =
+            |pictures: &i64| crate::tiles::inputs(self.resolved, *pictures) * tokens < length;
+        let fit = (1..images).take_while(fits).last().unwrap_or(0);
         let help = if fit == 0 {
             "not even one image fits; lower `connector.image_tokens` or raise `decoder.max_sequence_length`".to_string()
         } else {
@@ -385,10 +411,8 @@ impl Context<'_> {
     }
 
     fn micro_batch_images(&self) -> Option<Diagnostic> {
-        let (bound, images) = (
-            self.int("train.micro_batch_images")?,
-            self.int("data.max_images")?,
-        );
+        let bound = self.int("train.micro_batch_images")?;
+        let images = crate::tiles::inputs(self.resolved, self.int("data.max_images")?);
         if bound >= images {
             return None;
         }
@@ -402,6 +426,20 @@ impl Context<'_> {
                 "raise `train.micro_batch_images` to at least {images}"
             )),
         )
+    }
+
+    fn tile_bounds(&self) -> Option<Diagnostic> {
+        let (least, most) = (
+            self.int("image.least_tiles")?,
+            self.int("image.most_tiles")?,
+        );
+        (least > most).then(|| {
+            self.error(
+                codes::OUT_OF_RANGE,
+                format!("at least {least} tiles, but at most {most}"),
+                &["image.least_tiles", "image.most_tiles"],
+            )
+        })
     }
 
     fn warmup(&self) -> Option<Diagnostic> {

@@ -245,6 +245,13 @@ const SOURCES_ON_DISK: &[&str] = &["image-folder", "webdataset"];
 pub const KEYS: &[Key] = &[
     row("name", K::Name, D::Required, "Name of the model; names the run directory."),
 
+    row("objective.kind", K::Choice(&["language", "contrastive", "reconstruction"]), D::Text("language"), "What is learnt: text after text and pictures (as without the table); which picture belongs to which text, the `[decoder]` being the text tower; or the patches of a picture after those before them."),
+    row("objective.width", WIDTH, D::Required, "Width of the space in which pictures and texts are compared.").unit("features").when("kind", &["contrastive"]),
+    row("objective.temperature", K::Float { min: 1e-3, max: 10.0 }, D::Float(0.07), "Temperature at the start; the logarithm of its reciprocal is learnt.").when("kind", &["contrastive"]),
+    row("objective.largest_scale", K::Float { min: 1.0, max: 1e6 }, D::Float(100.0), "Bound on the factor on the cosines, the reciprocal of the temperature; the least is 1. It holds after each step.").when("kind", &["contrastive"]),
+    row("objective.normalize_targets", K::Bool, D::Bool(true), "Whether each patch to predict is taken less its mean and over its (unbiased) deviation.").when("kind", &["reconstruction"]),
+    row("objective.target_epsilon", EPSILON, D::Float(1e-6), "Term under the root of that deviation.").when("kind", &["reconstruction"]),
+
     row("encoder.arch", K::ChoiceOrFile(&["vit"]), D::Text("vit"), "Architecture of the image encoder."),
     row("encoder.variant", K::Preset("encoder"), D::Absent, "Preset that fills sizes and architecture of the encoder."),
     row("encoder.resolution", K::Int { min: 1, max: 8192 }, D::Required, "Side of the square input.").unit("pixels"),
@@ -263,7 +270,7 @@ pub const KEYS: &[Key] = &[
     row("encoder.patch_norm", K::Bool, D::Bool(false), "Whether a norm follows the patch embedding."),
     row("encoder.position", K::Choice(&["learned", "sin-cos"]), D::Text("learned"), "Position table: learned, or sines and cosines of column and row."),
     row("encoder.position_resize", K::Choice(RESIZES), D::Text("bicubic"), "How a position table of another grid is interpolated when weights are loaded, corners not aligned; with `antialias` the kernel is stretched where the grid shrinks.").when("position", &["learned"]),
-    row("encoder.attention", K::Choice(&["bidirectional", "causal", "prefix"]), D::Text("bidirectional"), "What a token sees: all, those up to itself, or these and the first `attention_prefix`."),
+    row("encoder.attention", K::Choice(&["bidirectional", "causal", "prefix", "drawn-prefix"]), D::Text("bidirectional"), "What a token sees: all, those up to itself, these and the first `attention_prefix`, or these and a first part whose length is drawn for each picture (objective `reconstruction`)."),
     row("encoder.attention_prefix", COUNT, D::Required, "First tokens of a picture that every token sees.").unit("tokens").when("attention", &["prefix"]),
     row("encoder.class_token", K::Bool, D::Bool(true), "Whether a learned token precedes the patches."),
     row("encoder.registers", K::Int { min: 0, max: 1024 }, D::Int(0), "Learned tokens without a position between class token and patches; they are no features.").unit("tokens"),
@@ -277,6 +284,12 @@ pub const KEYS: &[Key] = &[
     row("image.filter", K::Choice(&["bicubic", "bilinear", "nearest"]), D::Text("bicubic"), "Interpolation; antialiased when shrinking."),
     row("image.mean", K::Triple { min: 0.0, max: 1.0 }, D::Triple([0.481_454_66, 0.457_827_5, 0.408_210_73]), "Mean of red, green and blue on a scale of 0 to 1."),
     row("image.std", K::Triple { min: 1e-6, max: 10.0 }, D::Triple([0.268_629_54, 0.261_302_58, 0.275_777_11]), "Standard deviation of red, green and blue."),
+    row("image.tiles", K::Choice(&["none", "grid", "dynamic"]), D::Text("none"), "Whether a picture is shown in tiles of the encoder's resolution: not, in a square grid that it is fitted to, or in a grid chosen by its shape, padded."),
+    row("image.tile_grid", K::Int { min: 2, max: 32 }, D::Required, "Tiles in a row of the square grid.").unit("tiles").when("tiles", &["grid"]),
+    row("image.least_tiles", K::Int { min: 1, max: 1024 }, D::Required, "Fewest tiles of a grid that may be chosen.").unit("tiles").when("tiles", &["dynamic"]),
+    row("image.most_tiles", K::Int { min: 1, max: 1024 }, D::Required, "Most tiles of a grid that may be chosen.").unit("tiles").when("tiles", &["dynamic"]),
+    row("image.overview", K::Choice(&["none", "first", "last"]), D::Required, "Where the whole picture, at the encoder's resolution, comes among its tiles, which go row by row.").when("tiles", &["grid", "dynamic"]),
+    row("image.tiled_pictures", K::Int { min: 1, max: 1024 }, D::Int(1024), "Most pictures of an example that are cut, the last ones; those before them are shown once.").unit("pictures").when("tiles", &["grid", "dynamic"]),
 
     row("decoder.arch", K::ChoiceOrFile(&["decoder"]), D::Text("decoder"), "Architecture of the decoder."),
     row("decoder.variant", K::Preset("decoder"), D::Absent, "Preset that fills sizes and architecture of the decoder."),
@@ -325,20 +338,20 @@ pub const KEYS: &[Key] = &[
     row("decoder.moe.from_dense", K::Bool, D::Bool(false), "Whether `init.decoder` names a dense decoder of the same sizes: each expert starts as a copy of its MLP, routers as without `init`."),
     row("decoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
 
-    row("connector.kind", K::ChoiceOrFile(&["avg-pool", "attention-pool", "c-abstractor", "mlp"]), D::Required, "What turns image features into tokens."),
+    row("connector.kind", K::ChoiceOrFile(&["avg-pool", "attention-pool", "c-abstractor", "mlp", "class-projection", "patch-head"]), D::Required, "What turns image features into tokens; `class-projection` and `patch-head` end the encoder under the objectives `contrastive` and `reconstruction`."),
     row("connector.image_tokens", K::Int { min: 1, max: 65_536 }, D::Required, "Tokens per image.").unit("tokens"),
     row("connector.heads", COUNT, D::Computed("one per 64 features of the encoder", |keys| int((keys.int("encoder.width")? / 64).max(1))), "Heads of the attention pool; they divide the encoder's width.").when("kind", &["attention-pool"]),
-    row("connector.hidden", WIDTH, D::Computed("1024 for c-abstractor, the decoder's width for mlp", |keys| {
-        if keys.text("connector.kind")? == "mlp" { int(keys.int("decoder.width")?) } else { int(1024) }
-    }), "Hidden width.").unit("features").when("kind", &["c-abstractor", "mlp"]),
-    row("connector.depth", K::Int { min: 1, max: 64 }, D::Int(3), "Bottlenecks before and after the pooling.").when("kind", &["c-abstractor"]),
+    row("connector.hidden", WIDTH, D::Computed("1024 for c-abstractor, 2048 for patch-head, the decoder's width for mlp", |keys| {
+        match keys.text("connector.kind")? { "mlp" => int(keys.int("decoder.width")?), "patch-head" => int(2048), _ => int(1024) }
+    }), "Hidden width.").unit("features").when("kind", &["c-abstractor", "mlp", "patch-head"]),
+    row("connector.depth", K::Int { min: 1, max: 64 }, D::Computed("3 for c-abstractor, 12 for patch-head", |keys| int(if keys.text("connector.kind")? == "patch-head" { 12 } else { 3 })), "Bottlenecks before and after the pooling; blocks of the patch head.").when("kind", &["c-abstractor", "patch-head"]),
     row("connector.position_resize", K::Choice(RESIZES), D::Text("bicubic"), "How the connector's position table of another grid is interpolated when weights are loaded.").when("kind", &["c-abstractor"]),
-    row("connector.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the connector.").when("kind", &["attention-pool", "c-abstractor"]),
-    row("connector.activation", K::Choice(ACTIVATIONS), D::Text("gelu"), "Activation between the layers.").when("kind", &["mlp"]),
+    row("connector.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the connector.").when("kind", &["attention-pool", "c-abstractor", "patch-head"]),
+    row("connector.activation", K::Choice(ACTIVATIONS), D::Text("gelu"), "Activation between the layers.").when("kind", &["mlp", "patch-head"]),
 
     row("data.tokenizer", K::Path { words: &["builtin"] }, D::Text("builtin"), "A `tokenizer.json`, or `builtin`: trained on the sources and kept beside the run."),
     row("data.mixture_unit", K::Choice(&["sequence", "example", "token"]), D::Text("sequence"), "What the weights of the sources count."),
-    row("data.max_images", K::Int { min: 0, max: 1024 }, D::Computed("1, or 0 without an encoder", |keys| int(i64::from(keys.has_vision()))), "Most images in one sequence.").unit("images"),
+    row("data.max_images", K::Int { min: 0, max: 1024 }, D::Computed("1, or 0 without an encoder", |keys| int(i64::from(keys.has_vision()))), "Most pictures in one sequence, each once or in tiles.").unit("images"),
     row("data.bad_sample_budget", SHARE, D::Float(0.01), "Share of samples that may be unreadable before a run stops."),
     row("data.shuffle_seed", K::Int { min: 0, max: i64::MAX }, D::Int(0), "Seed of the order of examples."),
     row("data.sources.*.kind", K::Choice(&["scenes", "image-folder", "webdataset"]), D::Required, "Where the examples come from: the built-in generator, a folder, or webdataset shards."),
@@ -354,9 +367,10 @@ pub const KEYS: &[Key] = &[
     row("train.steps", K::Int { min: 1, max: 1_000_000_000 }, D::Int(1000), "Optimizer steps."),
     row("train.global_batch_sequences", K::Int { min: 1, max: 1 << 20 }, D::Int(8), "Sequences per optimizer step.").unit("sequences"),
     row("train.micro_batch_sequences", K::Int { min: 1, max: 1 << 20 }, D::Computed("global_batch_sequences", |keys| int(keys.int("train.global_batch_sequences")?)), "Sequences per forward pass; divides the global batch.").unit("sequences"),
-    row("train.micro_batch_images", K::Int { min: 0, max: 1 << 24 }, D::Computed("micro_batch_sequences x data.max_images", |keys| {
-        int(keys.int("train.micro_batch_sequences")? * keys.int("data.max_images").unwrap_or_else(|| i64::from(keys.has_vision())))
-    }), "Bound on images per forward pass.").unit("images"),
+    row("train.micro_batch_images", K::Int { min: 0, max: 1 << 24 }, D::Computed("micro_batch_sequences x data.max_images, each with its tiles", |keys| {
+        let pictures = keys.int("data.max_images").unwrap_or_else(|| i64::from(keys.has_vision()));
+        int(keys.int("train.micro_batch_sequences")?.saturating_mul(crate::tiles::inputs(keys, pictures)))
+    }), "Bound on the encoder's inputs per forward pass, tiles and overviews among them.").unit("images"),
     row("train.precision", K::Choice(&["f32", "bf16"]), D::Text("f32"), "Operands of contractions; sums and master weights are f32."),
     row("train.residual", K::Choice(&["f32", "bf16"]), D::Text("f32"), "Type of the residual stream under bf16."),
     row("train.recompute", K::Choice(&["none", "cheap", "products"]), D::Text("cheap"), "What the backward pass makes again to save memory: nothing; pointwise functions, norms and rotations of what is kept anyway; also products that widen their operand twofold or more. Results do not change."),

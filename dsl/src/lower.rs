@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::keys::find;
 use crate::model::{
     ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit, Model, Moe,
-    Precision, Recompute, Source, Train, Vision,
+    Objective, Precision, Recompute, Source, Tiles, Train, Vision,
 };
 use crate::nearest::quoted_list;
 use crate::resolved::{Resolved, split_path};
@@ -69,6 +69,7 @@ pub fn lower(resolved: Resolved, library: Library) -> Result<Model, Vec<Diagnost
         .collect();
     Ok(Model {
         name: keys.text("name"),
+        objective: keys.objective(),
         vision,
         decoder,
         data,
@@ -150,6 +151,10 @@ fn calls<'a>(vision: Option<&'a Vision>, decoder: &'a Decoder) -> Vec<(&'a Compo
         };
         calls.push((&vision.encoder.call, encoder));
         calls.push((&vision.connector.call, connector));
+    }
+    // Reconstruction has none.
+    if decoder.call.component.is_empty() {
+        return calls;
     }
     let part = Part {
         prefix: "decoder",
@@ -408,6 +413,52 @@ impl Reader<'_> {
         call
     }
 
+    fn tiles(&self) -> Tiles {
+        let overview = self.text("image.overview");
+        let last = self.count("image.tiled_pictures");
+        match self.text("image.tiles").as_str() {
+            "grid" => Tiles::Grid {
+                side: self.count("image.tile_grid"),
+                overview,
+                last,
+            },
+            "dynamic" => Tiles::Dynamic {
+                least: self.count("image.least_tiles"),
+                most: self.count("image.most_tiles"),
+                overview,
+                last,
+            },
+            _ => Tiles::None,
+        }
+    }
+
+    fn objective(&self) -> Objective {
+        match self.text("objective.kind").as_str() {
+            "contrastive" => Objective::Contrastive {
+                width: self.count("objective.width"),
+                temperature: self.float("objective.temperature"),
+                largest_scale: self.float("objective.largest_scale"),
+            },
+            "reconstruction" => Objective::Reconstruction {
+                normalize: self.bool("objective.normalize_targets"),
+                epsilon: self.float("objective.target_epsilon"),
+            },
+            _ => Objective::Language,
+        }
+    }
+
+    /// Width of what the connector gives.
+    fn out_width(&self) -> (u64, &'static str) {
+        match self.objective() {
+            Objective::Language => (self.count("decoder.width"), "decoder.width"),
+            Objective::Contrastive { width, .. } => (width, "objective.width"),
+            Objective::Reconstruction { .. } => {
+                let side = self.count("encoder.patch");
+                (3 * side * side, "encoder.patch")
+            }
+        }
+    }
+
     fn vision(&self, library: &Library) -> Vision {
         let arch = self.text("encoder.arch");
         let (resolution, patch) = (
@@ -509,6 +560,7 @@ impl Reader<'_> {
                 text(match self.text("encoder.attention").as_str() {
                     "causal" => "causal",
                     "prefix" => "prefix",
+                    "drawn-prefix" => "drawn-prefix",
                     _ => "none",
                 }),
                 "encoder.attention",
@@ -547,9 +599,11 @@ impl Reader<'_> {
             filter: self.text("image.filter"),
             mean: self.triple("image.mean"),
             std: self.triple("image.std"),
+            tiles: self.tiles(),
         };
         let kind = self.text("connector.kind");
         let image_tokens = self.count("connector.image_tokens");
+        let (out_width, out_key) = self.out_width();
         let same_width = self.resolved.int("connector.hidden") == Some(int(width));
         let pool: Pool = vec![
             ("grid", known(grid), "encoder.resolution"),
@@ -559,11 +613,7 @@ impl Reader<'_> {
                 "encoder.resolution",
             ),
             ("in_width", known(width), "encoder.width"),
-            (
-                "out_width",
-                known(self.count("decoder.width")),
-                "decoder.width",
-            ),
+            ("out_width", known(out_width), out_key),
             (
                 "image_tokens",
                 known(image_tokens),

@@ -18,7 +18,10 @@ pub struct Model {
     pub name: String,
     /// Image side of the model; absent for a text-only language model.
     pub vision: Option<Vision>,
-    /// `[decoder]`.
+    /// `[objective]`.
+    pub objective: Objective,
+    /// `[decoder]`; zeros and empty texts, which nothing reads, where [`Objective::Reconstruction`]
+    /// leaves it out.
     pub decoder: Decoder,
     /// `[data]`; absent where a file only describes a network (`mm1c compile`, `summary`).
     pub data: Option<Data>,
@@ -54,6 +57,31 @@ impl Model {
         };
         diagnostics.render(colour)
     }
+}
+
+/// `[objective]`: what is learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Objective {
+    /// Text after text and pictures.
+    Language,
+    /// Which picture belongs to which text: cosines of all pairs of a batch under cross-entropy, both
+    /// ways. The connector gives one token per picture, the decoder's last token is the text's.
+    Contrastive {
+        /// Width of the common space.
+        width: u64,
+        /// Temperature at step 0.
+        temperature: f64,
+        /// Bound on the factor on the cosines.
+        largest_scale: f64,
+    },
+    /// The patches of a picture after those before them, past a first part that sees itself and whose
+    /// length is drawn for each picture. The connector gives the predicted pixels of the next patch.
+    Reconstruction {
+        /// Whether each target patch is normalised.
+        normalize: bool,
+        /// Term under the root of its deviation.
+        epsilon: f64,
+    },
 }
 
 /// Encoder, preprocessing and connector.
@@ -130,6 +158,35 @@ pub struct ImagePreprocessing {
     pub mean: [f64; 3],
     /// Per-channel standard deviation.
     pub std: [f64; 3],
+    /// `tiles` and the keys that belong to it.
+    pub tiles: Tiles,
+}
+
+/// Whether and how a picture is shown in tiles of the encoder's resolution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tiles {
+    /// Once, whole.
+    None,
+    /// In a square grid.
+    Grid {
+        /// `tile_grid`: tiles in a row.
+        side: u64,
+        /// `overview`: `none`, `first` or `last`.
+        overview: String,
+        /// `tiled_pictures`: most pictures of an example that are cut, the last ones.
+        last: u64,
+    },
+    /// In a grid chosen by its shape.
+    Dynamic {
+        /// `least_tiles`.
+        least: u64,
+        /// `most_tiles`.
+        most: u64,
+        /// As for a square grid.
+        overview: String,
+        /// As for a square grid.
+        last: u64,
+    },
 }
 
 /// `[connector]`.

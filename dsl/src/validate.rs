@@ -500,7 +500,18 @@ impl Validator<'_> {
     /// Whether the sections that need each other are there; returns the names of the missing ones.
     fn sections(&mut self) -> Vec<&'static str> {
         let mut missing = Vec::new();
-        if !self.has_section("decoder") {
+        let entry = self.merged.table.get("decoder");
+        let reconstructs = self.objective() == Some("reconstruction");
+        if let (Some(entry), true) = (entry, reconstructs) {
+            let key = entry.key;
+            let diagnostic = Diagnostic::error(
+                codes::WRONG_KIND,
+                "objective `reconstruction` has no text, so nothing reads `[decoder]`",
+            );
+            let help = "remove the table, where it is inherited by `remove = [\"decoder\"]`";
+            self.report(diagnostic.at(key, "").help(help.to_string()));
+        }
+        if !self.has_section("decoder") && !reconstructs {
             missing.push("decoder");
             let start = self.merged.start;
             self.report(
@@ -508,6 +519,14 @@ impl Validator<'_> {
                     .at(start, "")
                     .help("choose a preset: `decoder = { variant = \"85m\", vocabulary = 8192, max_sequence_length = 512 }`".to_string()),
             );
+        }
+        let kind = self.objective().unwrap_or("language").to_owned();
+        if kind != "language" && !self.resolved.vision {
+            let entry = self.merged.table.at("objective.kind");
+            let span = entry.map(|entry| entry.value.span);
+            let message =
+                format!("objective `{kind}` is about pictures, but there is no `[encoder]`");
+            self.report(Diagnostic::error(codes::INCOMPLETE, message).at(span, ""));
         }
         if self.resolved.vision {
             for section in ["encoder", "connector"] {
@@ -548,6 +567,11 @@ impl Validator<'_> {
         missing
     }
 
+    /// `objective.kind`, where it is written as a text.
+    fn objective(&self) -> Option<&str> {
+        self.merged.table.at("objective.kind")?.value.text()
+    }
+
     /// Whether a row applies to this model at all.
     fn applies(&self, row: &Key, missing: &[&str]) -> bool {
         let section = row.path.split('.').next().unwrap_or_default();
@@ -555,9 +579,11 @@ impl Validator<'_> {
             return false;
         }
         match section {
-            "encoder" | "image" | "connector" | "decoder" => {
-                (section == "decoder" || self.resolved.vision) && !missing.contains(&section)
+            "encoder" | "image" | "connector" => {
+                self.resolved.vision && !missing.contains(&section)
             }
+            "decoder" => self.has_section("decoder") && !missing.contains(&section),
+            "objective" => self.has_section("objective"),
             "data" => self.has_section("data"),
             _ => true,
         }

@@ -60,6 +60,7 @@ fn fill(philox: &Philox, init: Init, start: usize, values: &mut [f32]) {
     let (std, cut) = match init {
         Init::Zeros => return values.fill(0.0),
         Init::Ones => return values.fill(1.0),
+        Init::Constant(value) => return values.fill(value),
         Init::Normal(std) => (f64::from(std), false),
         Init::TruncatedNormal(std) => (f64::from(std), true),
     };
@@ -192,7 +193,7 @@ pub fn load_weights(
     path: &Path,
     prefix: &str,
 ) -> Result<usize, WeightsError> {
-    load_part(executor, path, prefix, &[]).map(|loaded| loaded.count)
+    load_part(executor, path, prefix, &Allowed::default()).map(|loaded| loaded.count)
 }
 
 /// A table of learned positions `[before + side², width]`, which may have another grid in a file.
@@ -221,6 +222,15 @@ impl PositionTable {
     }
 }
 
+/// In what a file may differ from the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Position tables, which may have another grid.
+    pub tables: Vec<PositionTable>,
+    /// What the names of tensors begin with that the model may lack.
+    pub unused: Vec<String>,
+}
+
 /// What [`load_part`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
@@ -228,14 +238,16 @@ pub struct Loaded {
     pub count: usize,
     /// Position tables of another grid: name, side in the file, side in the model.
     pub resized: Vec<(String, usize, usize)>,
+    /// Tensors of the file that the model has no use for.
+    pub unused: usize,
 }
 
-/// As [`load_weights`]; `tables` of another grid are interpolated ([`resize_table`]).
+/// As [`load_weights`]; tables of another grid are interpolated ([`resize_table`]).
 pub fn load_part(
     executor: &mut Executor,
     path: &Path,
     prefix: &str,
-    tables: &[PositionTable],
+    allowed: &Allowed,
 ) -> Result<Loaded, WeightsError> {
     let mut file = TensorsFile::open(path)?;
     let wanted = parameters(executor, |tensor| {
@@ -254,7 +266,7 @@ pub fn load_part(
             continue;
         };
         let there: Vec<u64> = stored.shape.iter().map(|&size| size as u64).collect();
-        let table = tables.iter().find(|table| table.name == *name);
+        let table = allowed.tables.iter().find(|table| table.name == *name);
         let sides = table.and_then(|table| Some((table, table.sides(&there, model)?)));
         if let (Some((table, sides)), true) = (sides, *model != there) {
             resized.push((name.clone(), table, sides));
@@ -268,10 +280,12 @@ pub fn load_part(
     }
     let known: BTreeSet<&str> = wanted.iter().map(|(tensor, _)| &*tensor.name).collect();
     let names = file.tensors().keys();
-    mismatch.unexpected = names
-        .filter(|name| name.starts_with(prefix) && !known.contains(name.as_str()))
-        .cloned()
-        .collect();
+    let others = names.filter(|name| name.starts_with(prefix) && !known.contains(name.as_str()));
+    let (unused, unexpected): (Vec<String>, Vec<String>) = others.cloned().partition(|name| {
+        let begins = |it: &String| name.starts_with(it.as_str());
+        allowed.unused.iter().any(begins)
+    });
+    mismatch.unexpected = unexpected;
     if !mismatch.is_empty() {
         return Err(WeightsError::Mismatch(Box::new(mismatch)));
     }
@@ -291,6 +305,7 @@ pub fn load_part(
             .into_iter()
             .map(|(name, _, [from, to])| (name, from, to))
             .collect(),
+        unused: unused.len(),
     })
 }
 
@@ -531,22 +546,53 @@ mod tests {
         file(&path, &[stored]);
         let parameters: Parameters<'_> = &[("p", DType::F32, &[10, 2], true)];
         let mut executor = executor(parameters, Init::Zeros, 1);
-        let table = |name: &str, before| PositionTable {
-            name: name.to_owned(),
-            before,
-            antialias: false,
+        let table = |name: &str, before| Allowed {
+            tables: vec![PositionTable {
+                name: name.to_owned(),
+                before,
+                antialias: false,
+            }],
+            unused: Vec::new(),
         };
         // Another tensor's, or rows that are no grid.
         for wrong in [table("q", 1), table("p", 0)] {
-            let error = load_part(&mut executor, &path, "", &[wrong]).unwrap_err();
+            let error = load_part(&mut executor, &path, "", &wrong).unwrap_err();
             assert_eq!(error.code(), "MM1C0613");
         }
-        let loaded = load_part(&mut executor, &path, "", &[table("p", 1)]).unwrap();
+        let loaded = load_part(&mut executor, &path, "", &table("p", 1)).unwrap();
         assert_eq!(loaded.resized, [("p".to_owned(), 2, 3)]);
         let found = executor.read_f32("p").unwrap();
         assert_eq!(found[..2], [0.0, 1.0]);
         // The middle of 2×2 is the mean of its corners.
         assert!((found[2 * (1 + 4)] - 5.0).abs() < 1e-5, "{found:?}");
+    }
+
+    #[test]
+    fn tensors_that_a_model_does_not_run_may_be_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let one = || 1f32.to_le_bytes().to_vec();
+        let shape = &[1usize][..];
+        let float = safetensors::Dtype::F32;
+        let names = ["a.0.w", "a.1.w", "a.norm"];
+        let stored = names.map(|name| (name, float, shape, one()));
+        file(&path, &stored);
+        let parameters: Parameters<'_> = &[("a.0.w", DType::F32, &[1], true)];
+        let mut executor = executor(parameters, Init::Zeros, 1);
+        let mut allowed = Allowed {
+            unused: vec!["a.1.".to_owned()],
+            ..Allowed::default()
+        };
+        let error = load_part(&mut executor, &path, "a.", &allowed).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("unexpected: `a.norm`") && !text.contains("a.1.w"),
+            "{text}"
+        );
+        allowed.unused.push("a.norm".to_owned());
+        let loaded = load_part(&mut executor, &path, "a.", &allowed).unwrap();
+        assert_eq!((loaded.count, loaded.unused), (1, 2));
+        assert_eq!(executor.read_f32("a.0.w").unwrap(), [1.0]);
     }
 
     /// −1.0602531, 0.7295422, −0.2591664.

@@ -228,7 +228,9 @@ fn package() -> Package {
             bytes: 0,
         }],
         inputs: match name {
-            "accumulate" => vec!["loss_targets".into(), "loss_weights".into()],
+            "accumulate" => ["loss_targets", "loss_weights", "z_weight"]
+                .map(str::to_owned)
+                .into(),
             _ => vec![],
         },
         outputs: vec![],

@@ -1,6 +1,7 @@
 //! `mm1c generate`.
 
-use mm1_runtime::data::image::{decode, prepare};
+use mm1_runtime::data::image::decode;
+use mm1_runtime::data::tiles::views;
 use mm1_runtime::engine::Engine;
 use mm1_runtime::evaluate::known_text;
 use mm1_runtime::generate::{Limits, Prompt, PromptPart, generate, parse_prompt};
@@ -46,6 +47,10 @@ fn lay_out(it: &Trained, parts: &[PromptPart]) -> Result<Prompt, Failure> {
         tokens: vec![it.tokenizer.begin() as i32],
         images: Vec::new(),
     };
+    let pictures = parts.iter().filter(|it| matches!(it, PromptPart::Image(_)));
+    let pictures = pictures.count();
+    let whole = pictures - image.tiles.cut(pictures);
+    let mut seen = 0;
     for part in parts {
         match part {
             PromptPart::Text(text) => {
@@ -61,11 +66,12 @@ fn lay_out(it: &Trained, parts: &[PromptPart]) -> Result<Prompt, Failure> {
                 }
                 let bytes = std::fs::read(path).map_err(|error| Failure::at(path, error))?;
                 let picture = decode(&bytes).map_err(|error| Failure::at(path, error.0))?;
-                let pixels = prepare(&picture, facts.resolution as usize, &image)
+                seen += 1;
+                let views = views(&picture, facts.resolution as usize, &image, seen > whole)
                     .map_err(|error| Failure::at(path, error.0))?;
-                prompt.images.push(pixels);
-                let end = prompt.tokens.len() + facts.image_tokens as usize;
+                let end = prompt.tokens.len() + views.len() * facts.image_tokens as usize;
                 prompt.tokens.resize(end, -1);
+                prompt.images.extend(views);
             }
         }
     }

@@ -4,25 +4,26 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{folder, losses, mm1c, run};
 
-fn twins() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/ablations/tiny")
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
 }
 
-/// Names of the files of a study, `FOLDER/NAME`, sorted.
+/// Names of the files of a study, from the folder of models on, sorted.
 fn study(name: &str) -> Vec<String> {
-    let entries = std::fs::read_dir(twins().join(name)).expect("a folder");
+    let folder = format!("ablations/tiny/{name}");
+    let entries = std::fs::read_dir(models().join(&folder)).expect("a folder");
     let mut names: Vec<String> = entries
         .map(|entry| entry.expect("an entry").path())
-        .filter_map(|path| Some(format!("{name}/{}", path.file_stem()?.to_str()?)))
+        .filter_map(|path| Some(format!("{folder}/{}", path.file_stem()?.to_str()?)))
         .collect();
     names.sort();
     assert!(names.len() >= 2, "{names:?}");
     names
 }
 
-/// Trains a twin in the folder `site`, where the runs that it may start from are.
+/// Trains a model in the folder `site`, where the runs that it may start from are.
 fn trains(site: &Path, name: &str) {
-    let file = twins().join(format!("{name}.toml"));
+    let file = models().join(format!("{name}.toml"));
     let mut check = mm1c();
     check
         .current_dir(site)
@@ -35,7 +36,7 @@ fn trains(site: &Path, name: &str) {
     train.args(["--backend", "cranelift", "--threads", "2"]);
     train.args(["--set", "train.steps=20"]);
     run(&mut train).ok();
-    let directory = format!("runs/ablations-tiny-{}", name.replace('/', "-"));
+    let directory = format!("runs/{}", name.replace('/', "-"));
     let losses = losses(&site.join(directory));
     assert_eq!(losses.len(), 20, "{name}");
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
@@ -49,7 +50,10 @@ fn all_train(site: &Path, names: &[String]) {
 
 #[test]
 fn encoders() {
-    all_train(folder().path(), &study("table1"));
+    let site = folder();
+    trains(site.path(), "objectives/tiny-contrastive");
+    trains(site.path(), "objectives/tiny-reconstruction");
+    all_train(site.path(), &study("table1"));
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn sizes() {
 #[test]
 fn tuning_by_resolution_and_checkpoint() {
     let site = folder();
-    trains(site.path(), "base");
+    trains(site.path(), "ablations/tiny/base");
     all_train(site.path(), &study("fig7b"));
     all_train(site.path(), &study("fig7c"));
 }

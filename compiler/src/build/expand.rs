@@ -11,8 +11,7 @@ use super::Settings;
 use super::experts::Route;
 use crate::graph::text::{print_dim, print_dims};
 use crate::graph::{
-    Binary, Dim, ExtentId, Graph, InputRole, NormKind, Op, Parameter, ReduceKind, Type, Unary,
-    Value,
+    Binary, Dim, Graph, InputRole, NormKind, Op, Parameter, ReduceKind, Type, Unary, Value,
 };
 
 /// How causal attention finds its keys.
@@ -44,8 +43,11 @@ pub struct Expander<'m> {
     pub sequences: u64,
     /// Tokens per sequence in this program.
     pub length: u64,
-    /// Run-time number of images.
-    pub images: Option<ExtentId>,
+    /// Number of images.
+    pub images: Option<Dim>,
+    /// i32 `[images, tokens]`, one past the last token that a token of a picture sees, where the
+    /// objective draws it.
+    pub visible_end: Option<Value>,
     /// Where causal attention finds its keys.
     pub keys: Keys,
     /// Choices of experts made so far.
@@ -66,6 +68,7 @@ impl<'m> Expander<'m> {
             sequences,
             length,
             images: None,
+            visible_end: None,
             keys: Keys::Own,
             routes: Vec::new(),
         }
@@ -160,7 +163,6 @@ impl<'m> Expander<'m> {
         match name {
             "images" => self
                 .images
-                .map(|extent| Dim::Scaled { extent, scale: 1 })
                 .ok_or_else(|| "there are no images here".to_owned()),
             "sequences" => Ok(Dim::Fixed(self.sequences)),
             "length" => Ok(Dim::Fixed(self.length)),
@@ -495,7 +497,11 @@ impl<'m> Expander<'m> {
         self.reshape(path, mean, dims)
     }
 
-    fn patchify(&mut self, path: &str, x: Value, patch: u64) -> Built {
+    /// `[images, 3, H, W]` → `[images, (H/p)·(W/p), 3·p·p]`, channel first within a patch.
+    ///
+    /// # Errors
+    /// Sizes that are no whole number of patches.
+    pub fn patchify(&mut self, path: &str, x: Value, patch: u64) -> Built {
         let dims = self.graph.ty(x).dims.clone();
         if dims.len() != 4 {
             return Err("pictures are [images, channels, height, width]".to_owned());
@@ -549,6 +555,18 @@ impl<'m> Expander<'m> {
                     end: false,
                 };
                 return self.prefix_attention(path, [q, k, v], node.size("prefix")?, op);
+            }
+            "drawn-prefix" => {
+                let end = self.visible_end;
+                let end = end.ok_or_else(|| "no prefix is drawn here".to_owned())?;
+                let op = Op::Attention {
+                    scale,
+                    softcap,
+                    causal: false,
+                    begin: false,
+                    end: true,
+                };
+                return self.add(path, op, &[q, k, v, end]);
             }
             mask => mask == "causal",
         };

@@ -32,6 +32,8 @@ pub struct ParameterSlot {
     pub decay: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
+    /// Least and largest value after each step, for a parameter that has bounds.
+    pub bounds: Option<[f64; 2]>,
     /// First element in the flat array.
     pub offset: u64,
 }
@@ -47,6 +49,8 @@ pub struct FlatGroup {
     pub decay: bool,
     /// Factor on the learning rate.
     pub lr_scale: f64,
+    /// Least and largest value after each step; a parameter with bounds is a group of its own.
+    pub bounds: Option<[f64; 2]>,
 }
 
 /// Where parameters are.
@@ -63,8 +67,12 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Lays out the parameters of a graph.
-    pub fn new(graph: &Graph, parameters: &BTreeMap<String, Value>) -> Self {
+    /// Lays out the parameters of a graph; `bounds` has those of a parameter by its name.
+    pub fn new(
+        graph: &Graph,
+        parameters: &BTreeMap<String, Value>,
+        bounds: impl Fn(&str) -> Option<[f64; 2]>,
+    ) -> Self {
         let mut slots: Vec<ParameterSlot> = parameters
             .iter()
             .filter_map(|(name, value)| match graph.op(value.node) {
@@ -75,12 +83,16 @@ impl Layout {
                     trained: facts.trained,
                     decay: facts.decay,
                     lr_scale: facts.lr_scale,
+                    bounds: bounds(name),
                     offset: 0,
                 }),
                 _ => None,
             })
             .collect();
-        let key = |slot: &ParameterSlot| (!slot.trained, !slot.decay, slot.lr_scale.to_bits());
+        let key = |slot: &ParameterSlot| {
+            let rate = slot.lr_scale.to_bits();
+            (!slot.trained, !slot.decay, rate, slot.bounds.is_some())
+        };
         slots.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name)));
         let mut layout = Self::default();
         let mut next = 0;
@@ -93,7 +105,12 @@ impl Layout {
             next += slot.elements().next_multiple_of(ALIGN);
             if slot.trained {
                 match layout.groups.last_mut() {
-                    Some(group) if group.decay == slot.decay && group.lr_scale == slot.lr_scale => {
+                    Some(group)
+                        if group.decay == slot.decay
+                            && group.lr_scale == slot.lr_scale
+                            && group.bounds.is_none()
+                            && slot.bounds.is_none() =>
+                    {
                         group.elements = next - group.offset;
                     }
                     _ => layout.groups.push(FlatGroup {
@@ -101,6 +118,7 @@ impl Layout {
                         elements: next - slot.offset,
                         decay: slot.decay,
                         lr_scale: slot.lr_scale,
+                        bounds: slot.bounds,
                     }),
                 }
             }

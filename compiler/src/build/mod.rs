@@ -6,12 +6,13 @@
 mod expand;
 mod experts;
 mod layout;
+mod objective;
 
 use std::collections::BTreeMap;
 
 use mm1_dsl::codes;
 use mm1_dsl::diagnostic::Diagnostic;
-use mm1_dsl::model::{Model, Precision};
+use mm1_dsl::model::{Model, Objective, Precision};
 use mm1_package::{DType, Init};
 
 pub use expand::{Expander, Keys};
@@ -70,6 +71,16 @@ impl<'m> Settings<'m> {
             .map(|(_, scale)| *scale)
             .next()
             .unwrap_or(1.0)
+    }
+
+    /// Least and largest value that a parameter has after each step.
+    pub fn bounds(&self, name: &str) -> Option<[f64; 2]> {
+        match self.model.objective {
+            Objective::Contrastive { largest_scale, .. } if name == objective::SCALE => {
+                Some([0.0, largest_scale.ln()])
+            }
+            _ => None,
+        }
     }
 
     /// Element type of key and value caches.
@@ -154,7 +165,9 @@ type Outcome<T> = Result<T, Vec<Diagnostic>>;
 pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
     let settings = Settings::new(model);
     let accumulate = loss_graph(model, &settings, true)?;
-    let layout = Layout::new(&accumulate.graph, &accumulate.parameters);
+    let layout = Layout::new(&accumulate.graph, &accumulate.parameters, |name| {
+        settings.bounds(name)
+    });
     check_patterns(model, &layout)?;
     let decode = decode_shape(model);
     let mut programs = Vec::new();
@@ -173,6 +186,13 @@ pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
     let mut evaluate = loss_graph(model, &settings, false)?;
     evaluate.name_losses();
     programs.push(layout.bind("evaluate", evaluate.graph));
+    if model.objective != Objective::Language {
+        return Ok(Programs {
+            programs,
+            layout,
+            decode,
+        });
+    }
     if model.vision.is_some() {
         programs.push(layout.bind("encode_images", encode_graph(model, &settings)?));
     }
@@ -200,6 +220,12 @@ pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
 /// Sixteen sequences unless their caches pass 2 GiB.
 fn decode_shape(model: &Model) -> DecodeShape {
     let decoder = &model.decoder;
+    if model.objective != Objective::Language {
+        return DecodeShape {
+            sequences: 0,
+            prefill: 0,
+        };
+    }
     let row = 2 * decoder.depth * decoder.kv_heads * decoder.head_width * 4;
     let sequence = row.saturating_mul(decoder.max_sequence_length).max(1);
     DecodeShape {
@@ -245,8 +271,10 @@ fn check_patterns(model: &Model, layout: &Layout) -> Outcome<()> {
 struct LossGraph {
     graph: Graph,
     parameters: BTreeMap<String, Value>,
-    /// Result 0 of the loss node.
+    /// What is minimised, but for the z-loss.
     loss: Value,
+    /// Weighted squares of the logits' log-sum-exp, where there are logits.
+    z_loss: Option<Value>,
     /// (value, adjoint) pairs that the loss node gives, and those of the losses of experts.
     seeds: Vec<(Value, Value)>,
     /// What a mixture of experts reports, by name.
@@ -256,7 +284,9 @@ struct LossGraph {
 impl LossGraph {
     fn name_losses(&mut self) {
         self.graph.output("loss", self.loss);
-        self.graph.output("z_loss", self.loss.sibling(1));
+        if let Some(z_loss) = self.z_loss {
+            self.graph.output("z_loss", z_loss);
+        }
         for (name, value) in &self.reports {
             self.graph.output(*name, *value);
         }
@@ -268,16 +298,28 @@ fn image_tokens(model: &Model, expander: &mut Expander<'_>) -> Outcome<Option<Va
     let Some(vision) = &model.vision else {
         return Ok(None);
     };
-    let bound = model.train.micro_batch_images.max(1);
-    let extent = expander.graph.extent("images", bound);
-    expander.images = Some(extent);
-    let images = Dim::Scaled { extent, scale: 1 };
+    let images = match model.objective {
+        // Every picture of the batch is compared with every text: two sizes of one tensor, of which
+        // only the first could be known at run time.
+        Objective::Contrastive { .. } => Dim::Fixed(model.train.micro_batch_sequences),
+        Objective::Language | Objective::Reconstruction { .. } => {
+            let bound = model.train.micro_batch_images.max(1);
+            let extent = expander.graph.extent("images", bound);
+            Dim::Scaled { extent, scale: 1 }
+        }
+    };
+    expander.images = Some(images);
     let side = Dim::Fixed(vision.encoder.resolution);
     let pixels = expander.input(
         "pixels",
         DType::F32,
         vec![images, Dim::Fixed(3), side, side],
     );
+    if let Objective::Reconstruction { .. } = model.objective {
+        let tokens = Dim::Fixed(vision.encoder.grid().pow(2));
+        let end = expander.input("visible_end", DType::I32, vec![images, tokens]);
+        expander.visible_end = Some(end);
+    }
     let encoder = model
         .components
         .instantiate_call(&vision.encoder.call, "encoder")?;
@@ -391,6 +433,18 @@ fn head(model: &Model, expander: &mut Expander<'_>) -> Value {
 }
 
 fn loss_graph(model: &Model, settings: &Settings<'_>, gradient: bool) -> Outcome<LossGraph> {
+    match model.objective {
+        Objective::Language => language(model, settings, gradient),
+        Objective::Contrastive {
+            width, temperature, ..
+        } => objective::contrastive(model, settings, gradient, width, temperature),
+        Objective::Reconstruction { normalize, epsilon } => {
+            objective::reconstruction(model, settings, normalize.then_some(epsilon))
+        }
+    }
+}
+
+fn language(model: &Model, settings: &Settings<'_>, gradient: bool) -> Outcome<LossGraph> {
     let mut expander = Expander::new(
         settings,
         model.train.micro_batch_sequences,
@@ -440,6 +494,7 @@ fn loss_graph(model: &Model, settings: &Settings<'_>, gradient: bool) -> Outcome
         graph: expander.graph,
         parameters: expander.parameters,
         loss,
+        z_loss: Some(loss.sibling(1)),
         seeds,
         reports,
     })
@@ -568,9 +623,20 @@ fn apply_graph(model: &Model, layout: &Layout) -> Graph {
             correction2,
         ];
         let updated = graph.add(format!("adamw.{index}"), op, &operands);
-        for (result, state) in [w, m, v].into_iter().enumerate() {
-            graph.update(state, updated.sibling(result as u32));
+        let mut weights = updated;
+        if let Some([least, largest]) = group.bounds {
+            for (what, bound, op) in [
+                ("least", least, Binary::Max),
+                ("largest", largest, Binary::Min),
+            ] {
+                let bound = number(&mut graph, format!("group.{index}.{what}"), bound);
+                let name = format!("group.{index}.{what}.held");
+                weights = graph.add(name, Op::Binary(op), &[weights, bound]);
+            }
         }
+        graph.update(w, weights);
+        graph.update(m, updated.sibling(1));
+        graph.update(v, updated.sibling(2));
     }
     graph
 }
@@ -747,7 +813,11 @@ fn fetch_graph(mut built: LossGraph, fetch: &[String], gradients: &[String]) -> 
     for name in fetch {
         match name.as_str() {
             "loss" => graph.output("loss", built.loss),
-            "z_loss" => graph.output("z_loss", built.loss.sibling(1)),
+            "z_loss" => {
+                let z_loss = built.z_loss;
+                let none = || shape_error("this objective has no z-loss".to_owned());
+                graph.output("z_loss", z_loss.ok_or_else(none)?);
+            }
             name if let Some((_, value)) = built.reports.iter().find(|it| it.0 == name) => {
                 graph.output(name, *value);
             }

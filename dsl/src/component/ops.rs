@@ -144,7 +144,10 @@ pub const OPS: &[OpRule] = &[
         "attention",
         (3, 4),
         &[
-            needs("mask", A::Name(&["none", "causal", "prefix"])),
+            needs(
+                "mask",
+                A::Name(&["none", "causal", "prefix", "drawn-prefix"]),
+            ),
             needs("scale", A::Float),
             may("softcap", A::Float),
             may("prefix", A::Count),

@@ -49,7 +49,7 @@ pub use dtype::DType;
 use serde::{Deserialize, Serialize};
 
 /// Format version; a reader refuses any other.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,6 +103,23 @@ pub struct ModelFacts {
     pub prefill_length: u64,
     /// FLOPs of one `accumulate` at full bounds (2 per multiply-add of contractions).
     pub flops: u64,
+    /// What an example is and what is learnt of it.
+    pub objective: Objective,
+    /// Patches of a picture, where they are what is learnt; else 0.
+    pub patches: u64,
+}
+
+/// What a model learns; the inputs that follow from it are in docs/programs.md.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// Text after text and pictures.
+    #[default]
+    Language,
+    /// Which picture of the batch belongs to which text.
+    Contrastive,
+    /// Patches of a picture after those before them.
+    Reconstruction,
 }
 
 /// A run-time size.
@@ -203,6 +220,8 @@ pub enum Init {
     Normal(f32),
     /// N(0, std²) cut at ±2 std.
     TruncatedNormal(f32),
+    /// All this number.
+    Constant(f32),
 }
 
 /// A compiled kernel.

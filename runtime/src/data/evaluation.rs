@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::image::{ImageConfig, Picture, prepare};
+use crate::data::image::{ImageConfig, Picture};
 use crate::data::scene::{Triple, held_out_scene};
 use crate::data::source::{Fault, Part, Source};
+use crate::data::tiles::views;
 use crate::data::{DataConfig, DataError, SourceConfig, open_source, score};
 use crate::philox::{Permutation, Philox, stream_of};
 use crate::tokenizer::Tokenizer;
@@ -26,8 +27,8 @@ pub enum Truth {
 /// One held-out example.
 #[derive(Clone, Debug)]
 pub struct EvaluationItem {
-    /// `[3, R, R]`: the encoder's input.
-    pub pixels: Vec<f32>,
+    /// What the encoder sees of the picture, `[3, R, R]` each.
+    pub views: Vec<Vec<f32>>,
     /// The picture as it is, for reports.
     pub picture: Picture,
     /// Tokens after `<bos>` and the picture: the encoded prompt, perhaps none.
@@ -232,7 +233,7 @@ fn item(
     prompt: &[u32],
 ) -> Result<EvaluationItem, String> {
     Ok(EvaluationItem {
-        pixels: prepare(&picture, side, image).map_err(|e| e.0)?,
+        views: views(&picture, side, image, image.tiles.cut(1) > 0).map_err(|e| e.0)?,
         picture,
         prompt: prompt.to_vec(),
         reference: String::new(),

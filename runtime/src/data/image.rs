@@ -11,6 +11,8 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::ImageDecoder;
 use serde::{Deserialize, Serialize};
+
+use crate::data::tiles::Tiles;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -218,6 +220,8 @@ pub struct ImageConfig {
     pub mean: [f64; 3],
     /// Standard deviation per channel, > 0.
     pub std: [f64; 3],
+    /// Sub-images.
+    pub tiles: Tiles,
 }
 
 /// Scales a picture to `side` by `side` and normalises it: `[3, side, side]`, channel by
@@ -227,23 +231,35 @@ pub fn prepare(
     side: usize,
     config: &ImageConfig,
 ) -> Result<Vec<f32>, ImageError> {
+    prepare_to(picture, side, side, config)
+}
+
+/// As [`prepare`], to any rectangle: `[3, to_height, to_width]`.
+pub fn prepare_to(
+    picture: &Picture,
+    to_width: usize,
+    to_height: usize,
+    config: &ImageConfig,
+) -> Result<Vec<f32>, ImageError> {
     let (width, height) = (picture.width as f64, picture.height as f64);
+    let (wide, high) = (to_width as f64, to_height as f64);
     let mut options = ResizeOptions::new().resize_alg(match config.filter {
         Filter::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
         Filter::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
         Filter::Nearest => ResizeAlg::Nearest,
     });
-    let (mut inner_width, mut inner_height) = (side, side);
+    let (mut inner_width, mut inner_height) = (to_width, to_height);
     match config.fit {
         Fit::Squash => {}
         Fit::Crop => {
-            let short = width.min(height);
-            options = options.crop((width - short) / 2.0, (height - short) / 2.0, short, short);
+            let scale = (width / wide).min(height / high);
+            let (taken, tall) = (wide * scale, high * scale);
+            options = options.crop((width - taken) / 2.0, (height - tall) / 2.0, taken, tall);
         }
         Fit::Pad => {
-            let scale = side as f64 / width.max(height);
-            inner_width = ((width * scale).round() as usize).clamp(1, side);
-            inner_height = ((height * scale).round() as usize).clamp(1, side);
+            let scale = (wide / width).min(high / height);
+            inner_width = ((width * scale).round() as usize).clamp(1, to_width);
+            inner_height = ((height * scale).round() as usize).clamp(1, to_height);
         }
     }
     let same = (picture.width, picture.height) == (inner_width, inner_height);
@@ -254,14 +270,14 @@ pub fn prepare(
         scaled = resize(picture, inner_width, inner_height, &options)?;
         &scaled
     };
-    let (left, top) = ((side - inner_width) / 2, (side - inner_height) / 2);
-    let mut out = vec![0.0f32; 3 * side * side];
+    let (left, top) = ((to_width - inner_width) / 2, (to_height - inner_height) / 2);
+    let mut out = vec![0.0f32; 3 * to_width * to_height];
     for channel in 0..3 {
         let table: [f32; 256] = std::array::from_fn(|v| {
             ((v as f64 / 255.0 - config.mean[channel]) / config.std[channel]) as f32
         });
         for row in 0..inner_height {
-            let at = (channel * side + top + row) * side + left;
+            let at = (channel * to_height + top + row) * to_width + left;
             let from = &pixels[row * inner_width * 3..(row + 1) * inner_width * 3];
             for (to, pixel) in out[at..at + inner_width]
                 .iter_mut()
@@ -305,6 +321,7 @@ mod tests {
         filter: Filter::Bicubic,
         mean: [0.0; 3],
         std: [1.0; 3],
+        tiles: Tiles::None,
     };
 
     fn gradient(width: usize, height: usize) -> Picture {

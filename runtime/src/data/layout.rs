@@ -1,13 +1,16 @@
 //! From parts to tokens: the layout of one example.
 //!
-//! An example is `<bos>`, its parts in order, `<eos>`; a picture takes a fixed number of
-//! image positions. Text after a prompt is joined to it with a space; otherwise texts are
+//! An example is `<bos>`, its parts in order, `<eos>`; what the encoder sees of a picture (once,
+//! or in tiles) takes a fixed number of image positions each. Text after a prompt is joined to it with a space; otherwise texts are
 //! encoded as they stand. An example that is too long is cut at its end, never inside a
 //! picture.
 
+use mm1_package::Objective;
+
 use crate::data::BatchShape;
-use crate::data::image::{ImageConfig, prepare};
+use crate::data::image::ImageConfig;
 use crate::data::source::Part;
+use crate::data::tiles::views;
 use crate::tokenizer::Tokenizer;
 
 /// One position of an example.
@@ -22,9 +25,9 @@ pub enum Cell {
     },
     /// Token `token` of the example's picture `image`.
     Image {
-        /// Number of the picture within the example.
+        /// Number of the encoder's input within the example.
         image: u32,
-        /// Number of the token within the picture.
+        /// Number of the token within that input.
         token: u32,
     },
 }
@@ -34,7 +37,9 @@ pub enum Cell {
 pub struct Example {
     /// Positions in order.
     pub cells: Vec<Cell>,
-    /// Normalised pictures, `[3, R, R]` each.
+    /// Pictures.
+    pub pictures: usize,
+    /// What the encoder sees of them, `[3, R, R]` each.
     pub images: Vec<Vec<f32>>,
     /// Text tokens before any cut: what the mixture counts.
     pub mixture_tokens: u64,
@@ -64,13 +69,21 @@ pub struct Layout<'a> {
     pub image: &'a ImageConfig,
     /// Length, resolution and image tokens.
     pub shape: BatchShape,
-    /// Most images in one example.
-    pub max_images: usize,
+    /// Most pictures in one example.
+    pub max_pictures: usize,
 }
 
 impl Layout<'_> {
     /// Lays out an example; the error says why the sample cannot be used.
     pub fn example(&self, parts: &[Part]) -> Result<Example, String> {
+        let cells_per_image = self.shape.cells_per_image();
+        if self.shape.objective != Objective::Language {
+            let pictures = parts.iter().filter(|part| matches!(part, Part::Picture(_)));
+            let pictures = pictures.count();
+            if pictures != 1 {
+                return Err(format!("{pictures} pictures, where one is to be learnt"));
+            }
+        }
         let begin = Cell::Text {
             id: self.tokenizer.begin(),
             target: false,
@@ -81,23 +94,38 @@ impl Layout<'_> {
             ..Example::default()
         };
         // Two positions stay free for at least one text token and the end.
-        let room = self.shape.length - 2;
+        let room = self.shape.length.saturating_sub(2);
         let mut cut = false;
+        let pictures = parts.iter().filter(|part| matches!(part, Part::Picture(_)));
+        let pictures = pictures.count();
+        let whole = pictures - self.image.tiles.cut(pictures);
+        let mut seen = 0;
         let texts = texts(parts);
         for (part, text) in parts.iter().zip(texts) {
             if let Part::Picture(picture) = part {
-                let image = example.images.len();
-                let end = example.cells.len() + self.shape.image_tokens;
+                seen += 1;
+                if cut {
+                    continue;
+                }
+                let views = views(picture, self.shape.resolution, self.image, seen > whole);
+                let views = views.map_err(|e| e.0)?;
+                let end = example.cells.len() + views.len() * cells_per_image;
                 // What follows would speak of a picture that is not there. (Its text still
                 // counts for the mixture, whose order no token count may change.)
-                cut |= image == self.max_images || end > room;
+                let texts = self.shape.objective != Objective::Reconstruction;
+                let images = example.images.len() + views.len();
+                cut = example.pictures == self.max_pictures
+                    || images > self.shape.max_images
+                    || (texts && end > room);
                 if !cut {
-                    let pixels = prepare(picture, self.shape.resolution, self.image);
-                    example.images.push(pixels.map_err(|e| e.0)?);
-                    let tokens = 0..self.shape.image_tokens as u32;
-                    let image = image as u32;
-                    let cells = tokens.map(|token| Cell::Image { image, token });
-                    example.cells.extend(cells);
+                    example.pictures += 1;
+                    for view in views {
+                        let image = example.images.len() as u32;
+                        let tokens = 0..cells_per_image as u32;
+                        let cells = tokens.map(|token| Cell::Image { image, token });
+                        example.cells.extend(cells);
+                        example.images.push(view);
+                    }
                 }
                 continue;
             }
@@ -109,6 +137,10 @@ impl Layout<'_> {
                 example.cells.extend(cells);
                 cut = example.cells.len() >= self.shape.length;
             }
+        }
+        if self.shape.objective == Objective::Reconstruction {
+            example.cells.clear();
+            return Ok(example);
         }
         example.cells.truncate(self.shape.length - 1);
         example.cells.push(Cell::Text {

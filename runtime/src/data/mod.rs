@@ -16,6 +16,7 @@ pub mod folder;
 pub mod image;
 pub mod layout;
 mod pack;
+mod pairs;
 pub mod pipeline;
 pub mod prefetch;
 pub mod scene;
@@ -25,10 +26,12 @@ pub mod tar;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+pub mod tiles;
 
 use std::path::Path;
 
+use mm1_package::Objective;
 use serde::{Deserialize, Serialize};
 
 pub use evaluation::{Evaluation, EvaluationItem, Truth};
@@ -45,7 +48,7 @@ pub struct DataConfig {
     pub mixture_unit: MixtureUnit,
     /// Sources in the order of the file; names are unique.
     pub sources: Vec<SourceConfig>,
-    /// Most images in one sequence.
+    /// Most pictures in one sequence, each once or in tiles.
     pub max_images: usize,
     /// Share of a source's samples that may be unusable within an epoch, in [0, 1].
     pub bad_sample_budget: f64,
@@ -125,12 +128,26 @@ pub struct BatchShape {
     pub sequences: usize,
     /// Positions per sequence L.
     pub length: usize,
-    /// Most images in the micro-batch.
+    /// Most inputs of the encoder in the micro-batch: pictures, or tiles and overviews.
     pub max_images: usize,
     /// Side R of the encoder's input, pixels; 0 for a model without an encoder.
     pub resolution: usize,
     /// Positions that an image takes; 0 for a model without an encoder.
     pub image_tokens: usize,
+    /// What is learnt of an example.
+    pub objective: Objective,
+    /// Patches of a picture, where they are what is learnt.
+    pub patches: usize,
+}
+
+impl BatchShape {
+    /// Positions of the text that an image takes.
+    pub(crate) fn cells_per_image(&self) -> usize {
+        match self.objective {
+            Objective::Language => self.image_tokens,
+            Objective::Contrastive | Objective::Reconstruction => 0,
+        }
+    }
 }
 
 /// One micro-batch. Flat position `s * L + p` is position p of sequence s.
@@ -148,6 +165,8 @@ pub struct Batch {
     pub images: Vec<f32>,
     /// Pictures in the batch.
     pub image_count: usize,
+    /// `[image_count, patches]`: one past the last patch that a patch sees, under reconstruction.
+    pub visible_end: Vec<i32>,
     /// Flat positions whose next token is a counted target, ascending.
     pub loss_rows: Vec<i32>,
     /// The target at each loss row.

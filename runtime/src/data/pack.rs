@@ -8,13 +8,13 @@ use crate::data::{Batch, BatchShape, Cursor, DataConfig, LossNormalization, Sour
 pub(crate) struct Packer<'a> {
     config: &'a DataConfig,
     shape: BatchShape,
-    batch: Batch,
-    /// Images in the open sequence.
-    images: usize,
+    pub(super) batch: Batch,
+    /// Pictures in the open sequence.
+    pictures: usize,
     /// Loss rows before the open sequence.
     sequence_rows: usize,
     /// Flat position where the open sequence began.
-    begin: usize,
+    pub(super) begin: usize,
 }
 
 impl<'a> Packer<'a> {
@@ -32,7 +32,7 @@ impl<'a> Packer<'a> {
             config,
             shape,
             batch,
-            images: 0,
+            pictures: 0,
             sequence_rows: 0,
             begin: 0,
         }
@@ -43,7 +43,7 @@ impl<'a> Packer<'a> {
         let used = self.batch.tokens.len() - self.begin;
         let images = example.images.len();
         used + example.cells.len() <= self.shape.length
-            && self.images + images <= self.config.max_images
+            && self.pictures + example.pictures <= self.config.max_images
             && self.batch.image_count + images <= quota
     }
 
@@ -59,7 +59,7 @@ impl<'a> Packer<'a> {
         let first_row = batch.loss_rows.len();
         let first = batch.tokens.len();
         let segment = (first - self.begin) as i32;
-        let image_tokens = self.shape.image_tokens;
+        let image_tokens = self.shape.cells_per_image();
         let mut text = 0;
         for (i, cell) in example.cells.iter().enumerate() {
             let (token, row) = match *cell {
@@ -91,7 +91,7 @@ impl<'a> Packer<'a> {
             batch.images.extend_from_slice(image);
         }
         batch.image_count += example.images.len();
-        self.images += example.images.len();
+        self.pictures += example.pictures;
         let image = example.cells.len() as u64 - text;
         batch.faults.extend(faults);
         batch.examples.push((source as u32, sample));
@@ -120,7 +120,7 @@ impl<'a> Packer<'a> {
             batch.loss_weights[self.sequence_rows..].fill(1.0 / counted.max(1) as f32);
         }
         self.begin = end;
-        self.images = 0;
+        self.pictures = 0;
         self.sequence_rows = batch.loss_rows.len();
     }
 

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use mm1_package::Objective;
 use serde::{Deserialize, Serialize};
 
 use crate::data::layout::{Example, Layout};
@@ -47,19 +48,19 @@ pub struct Cursor {
 
 /// An example drawn but perhaps not yet consumed.
 #[derive(Clone)]
-struct Drawn {
-    sample: u64,
-    example: Arc<Example>,
+pub(super) struct Drawn {
+    pub(super) sample: u64,
+    pub(super) example: Arc<Example>,
     /// Unusable samples passed over on the way.
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
     before: SourceCursor,
-    after: SourceCursor,
+    pub(super) after: SourceCursor,
 }
 
 /// Examples that were drawn but did not fit yet, per source. Purely a saving: what it
 /// holds could be drawn again.
 #[derive(Clone, Default)]
-pub(crate) struct Memo(Vec<Option<Drawn>>);
+pub(crate) struct Memo(pub(super) Vec<Option<Drawn>>);
 
 /// Opened sources and everything that batches depend on.
 pub struct Pipeline {
@@ -107,11 +108,12 @@ impl Pipeline {
         if config.image.std.iter().any(|s| !s.is_finite() || *s <= 0.0) {
             return bad("image `std` must be positive");
         }
+        let texts = shape.objective != Objective::Reconstruction;
         let positions = shape.sequences.checked_mul(shape.length);
         if shape.sequences == 0 || positions.is_none_or(|n| n > i32::MAX as usize) {
             return bad("the batch has no sequence or too many positions");
         }
-        if shape.length < shape.image_tokens + 3 {
+        if texts && shape.length < shape.cells_per_image() + 3 {
             return bad("a sequence has no room for one image, a token and its ends");
         }
         let images = shape.max_images.saturating_mul(shape.image_tokens.max(1));
@@ -234,6 +236,9 @@ impl Pipeline {
         memo: &mut Memo,
     ) -> Result<(Batch, Cursor), DataError> {
         let shape = self.shape;
+        if shape.objective != Objective::Language {
+            return self.next_pairs(cursor, memo);
+        }
         let mut cursor = cursor.clone();
         let mut packer = Packer::new(&self.config, shape);
         for sequence in 0..shape.sequences {
@@ -268,7 +273,7 @@ impl Pipeline {
     }
 
     /// The source of mixture draw `draw`.
-    fn pick(&self, draw: u64) -> usize {
+    pub(super) fn pick(&self, draw: u64) -> usize {
         let philox = Philox::new(self.config.shuffle_seed, stream_of("data.mixture"));
         let mut rest = philox.uniform_f64(0, draw);
         for (i, weight) in self.weights.iter().enumerate() {
@@ -281,13 +286,18 @@ impl Pipeline {
     }
 
     /// The source with the fewest text tokens for its weight; the first of equals.
-    fn most_behind(&self, cursor: &Cursor) -> usize {
+    pub(super) fn most_behind(&self, cursor: &Cursor) -> usize {
         let share = |i: usize| cursor.sources[i].text_tokens as f64 / self.weights[i];
         (1..self.weights.len()).fold(0, |best, i| if share(i) < share(best) { i } else { best })
     }
 
     /// The next usable example of a source at its cursor.
-    fn draw(&self, source: usize, at: &SourceCursor, memo: &mut Memo) -> Result<Drawn, DataError> {
+    pub(super) fn draw(
+        &self,
+        source: usize,
+        at: &SourceCursor,
+        memo: &mut Memo,
+    ) -> Result<Drawn, DataError> {
         memo.0.resize_with(self.sources.len(), || None);
         if let Some(drawn) = memo.0[source].as_ref().filter(|drawn| drawn.before == *at) {
             return Ok(drawn.clone());
@@ -376,7 +386,7 @@ impl Pipeline {
             tokenizer: &self.tokenizer,
             image: &self.config.image,
             shape: self.shape,
-            max_images: self.config.max_images.min(self.shape.max_images),
+            max_pictures: self.config.max_images,
         }
     }
 }

@@ -10,12 +10,14 @@ use super::testing::{jpeg, tar_of};
 use super::*;
 use crate::tokenizer::Tokenizer;
 
-const SHAPE: BatchShape = BatchShape {
+pub(super) const SHAPE: BatchShape = BatchShape {
     sequences: 3,
     length: 96,
     max_images: 8,
     resolution: 16,
     image_tokens: 4,
+    objective: mm1_package::Objective::Language,
+    patches: 0,
 };
 
 fn source(name: &str, task: &str, weight: f64) -> SourceConfig {
@@ -32,7 +34,7 @@ fn source(name: &str, task: &str, weight: f64) -> SourceConfig {
     }
 }
 
-fn config(mixture_unit: MixtureUnit) -> DataConfig {
+pub(super) fn config(mixture_unit: MixtureUnit) -> DataConfig {
     DataConfig {
         mixture_unit,
         sources: vec![
@@ -50,6 +52,7 @@ fn config(mixture_unit: MixtureUnit) -> DataConfig {
             filter: Filter::Bicubic,
             mean: [0.5; 3],
             std: [0.5; 3],
+            tiles: super::tiles::Tiles::None,
         },
     }
 }
@@ -351,7 +354,7 @@ fn long_examples_are_cut() {
             length: 12,
             ..SHAPE
         },
-        max_images: 4,
+        max_pictures: 4,
     };
     let picture = || Part::Picture(scene::held_out_scene(0, 16).1);
     let text = Part::Text("qqqqqqqqqqqqqqqqqqqqqqqq".to_owned());
@@ -588,7 +591,7 @@ fn shards_are_evaluated_by_class() {
         tokenizer.encode("A photo of").expect("encodes")
     );
     assert_eq!(evaluation.items[0].name, "test.tar#0");
-    assert_eq!(evaluation.items[0].pixels.len(), 3 * 16 * 16);
+    assert_eq!(evaluation.items[0].views[0].len(), 3 * 16 * 16);
     let score = evaluation.score(&vec![" a cat".to_owned(); 9]);
     assert_eq!((score.scored, score.class), (9, Some(4.0 / 9.0)));
     assert_eq!(evaluation.majority().class, Some(5.0 / 9.0));

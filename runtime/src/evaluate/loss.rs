@@ -38,7 +38,7 @@ pub fn held_out_loss<E: Engine + ?Sized>(
             text.insert(0, ' ');
         }
         let example = Example {
-            pixels: &item.pixels,
+            views: &item.views,
             prompt: &item.prompt,
             text: &tokenizer.encode(&text)?,
             begin: tokenizer.begin(),
@@ -56,7 +56,7 @@ pub fn held_out_loss<E: Engine + ?Sized>(
 
 /// One held-out example: begin, picture, prompt, text, end.
 struct Example<'a> {
-    pixels: &'a [f32],
+    views: &'a [Vec<f32>],
     prompt: &'a [u32],
     text: &'a [u32],
     begin: u32,
@@ -109,7 +109,7 @@ impl Packer {
 
     /// False where the batch has no room for it.
     fn put(&mut self, example: &Example) -> bool {
-        let images = usize::from(!example.pixels.is_empty());
+        let images = example.views.len();
         let length = 2 + images * self.image_tokens + example.prompt.len() + example.text.len();
         if length > self.length || self.batch.image_count + images > self.max_images {
             return false;
@@ -123,12 +123,12 @@ impl Packer {
         }
         let begin = self.used;
         self.token(begin, example.begin as i32, -1);
-        if images > 0 {
+        for view in example.views {
             for k in 0..self.image_tokens {
                 let row = self.batch.image_count * self.image_tokens + k;
                 self.token(begin, -1, row as i32);
             }
-            self.batch.images.extend_from_slice(example.pixels);
+            self.batch.images.extend_from_slice(view);
             self.batch.image_count += 1;
         }
         for &token in example.prompt {
@@ -171,14 +171,14 @@ mod tests {
     #[test]
     fn segments_follow_one_another() {
         let example = Example {
-            pixels: &[0.5; 3],
+            views: &[vec![0.5; 3]],
             prompt: &[],
             text: &[7],
             begin: 1,
             end: 2,
         };
         let text = Example {
-            pixels: &[],
+            views: &[],
             ..example
         };
         let mut packer = packer();
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn what_cannot_fit_is_refused() {
         let long = Example {
-            pixels: &[],
+            views: &[],
             prompt: &[3; 6],
             text: &[7],
             begin: 1,

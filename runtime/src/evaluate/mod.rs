@@ -139,12 +139,13 @@ fn answers<E: Engine + ?Sized>(
         let prompts: Vec<Prompt> = pairs
             .iter()
             .map(|&(item, &picture)| {
+                let views = &evaluation.items[picture].views;
                 let mut tokens = vec![tokenizer.begin() as i32];
-                tokens.resize(1 + image_tokens, -1);
+                tokens.resize(1 + views.len() * image_tokens, -1);
                 tokens.extend(item.prompt.iter().map(|&token| token as i32));
                 Prompt {
                     tokens,
-                    images: vec![evaluation.items[picture].pixels.clone()],
+                    images: views.clone(),
                 }
             })
             .collect();

@@ -67,7 +67,12 @@ impl Optimizer {
             )));
         }
         engine.zero_gradients()?;
-        engine.write_scalar("z_weight", self.z_loss as f32)?;
+        let inputs = engine.inputs("accumulate").unwrap_or_default();
+        // Without logits there is no z-loss.
+        let has_logits = inputs.iter().any(|name| name == "z_weight");
+        if has_logits {
+            engine.write_scalar("z_weight", self.z_loss as f32)?;
+        }
         let has_experts = self.experts.begin(engine, batches.len())?;
         let mut outcome = StepOutcome {
             lr: self.schedule.lr(step),
@@ -85,7 +90,9 @@ impl Optimizer {
             // Before anything waits for results: a GPU takes these in while it computes.
             write_next(engine)?;
             outcome.loss += f64::from(engine.read_scalar("loss")?);
-            outcome.z_loss += f64::from(engine.read_scalar("z_loss")?);
+            if has_logits {
+                outcome.z_loss += f64::from(engine.read_scalar("z_loss")?);
+            }
             if let Some(experts) = &mut outcome.experts {
                 experts.add(engine)?;
             }
@@ -155,6 +162,7 @@ pub fn write_batch<E: Engine + ?Sized>(
         ("image_rows", &batch.image_rows),
         ("positions", &batch.positions),
         ("segment_begin", &batch.segment_begin),
+        ("visible_end", &batch.visible_end),
         ("loss_rows", &batch.loss_rows),
         ("loss_targets", &batch.loss_targets),
     ] {

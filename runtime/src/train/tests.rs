@@ -201,6 +201,7 @@ fn pipeline() -> Arc<Pipeline> {
             filter: Filter::Bilinear,
             mean: [0.5; 3],
             std: [0.5; 3],
+            tiles: crate::data::tiles::Tiles::None,
         },
     };
     let shape = BatchShape {
@@ -209,6 +210,8 @@ fn pipeline() -> Arc<Pipeline> {
         max_images: 0,
         resolution: 0,
         image_tokens: 0,
+        objective: mm1_package::Objective::Language,
+        patches: 0,
     };
     Arc::new(Pipeline::open(config, shape, tokenizer).unwrap())
 }

@@ -85,7 +85,7 @@ fn results(size: usize, sets: &[&str], backend: Backend) -> Tensors {
     }
     let optimizer = Optimizer {
         clip_norm: 0.0,
-        ..optimizer(&case)
+        ..optimizer(&case.model)
     };
     let outcome = optimizer.step(&mut executor, 1, 1, &parts).unwrap();
     let mut results = Tensors::from([("loss".to_owned(), vec![outcome.loss])]);

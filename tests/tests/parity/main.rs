@@ -9,6 +9,7 @@ mod determinism;
 mod interpreter;
 mod kernels;
 mod mistakes;
+mod objectives;
 mod recomputation;
 mod references;
 mod training;

@@ -55,7 +55,7 @@ fn steps(backend: Backend, precision: &str, policy: &str) -> (Vec<u64>, Vec<u8>)
     let curve = Fixture::load("training");
     let package = package(&case.model, Purpose::All, backend);
     let mut executor = executor(package, &case.fixture, 2);
-    let optimizer = optimizer(&case);
+    let optimizer = optimizer(&case.model);
     let losses = (0..10u64).map(|index| {
         let batch = curve.batch(&format!("{}/", index % 4));
         let step = index + 1;

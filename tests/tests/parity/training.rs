@@ -2,6 +2,7 @@
 
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::Backend;
+use mm1_dsl::model::Model;
 use mm1_runtime::schedule::{DecayConvention, Schedule};
 use mm1_runtime::train::{ExpertLosses, Optimizer};
 use mm1_tests::case::Case;
@@ -20,8 +21,8 @@ per_backend! {
 }
 
 /// The optimizer that a graph file asks for.
-pub fn optimizer(case: &Case) -> Optimizer {
-    let train = &case.model.train;
+pub fn optimizer(model: &Model) -> Optimizer {
+    let train = &model.train;
     Optimizer {
         schedule: Schedule {
             peak_lr: train.peak_lr,
@@ -45,7 +46,7 @@ fn differences(sets: &[&str], backend: Backend) -> (f64, f64) {
     let curve = Fixture::load("training");
     let package = package(&case.model, Purpose::All, backend);
     let mut executor = executor(package, &case.fixture, 2);
-    let optimizer = optimizer(&case);
+    let optimizer = optimizer(&case.model);
     let batches: Vec<_> = (0..4).map(|i| curve.batch(&format!("{i}/"))).collect();
     let (losses, norms) = (curve.get("loss_float64"), curve.get("gradient_norm"));
     assert_eq!(losses.data.len(), 50);

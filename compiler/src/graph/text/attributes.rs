@@ -59,6 +59,7 @@ pub(super) fn of(op: &Op) -> Fields {
             let init = match parameter.init {
                 Init::Zeros => Field::Scalar("zeros".to_owned()),
                 Init::Ones => Field::Scalar("ones".to_owned()),
+                Init::Constant(value) => Field::Call("constant".to_owned(), number(value)),
                 Init::Normal(std) => Field::Call("normal".to_owned(), number(std)),
                 Init::TruncatedNormal(std) => {
                     Field::Call("truncated_normal".to_owned(), number(std))
@@ -229,18 +230,20 @@ impl Given {
     fn parameter(&mut self) -> Result<Parameter, String> {
         let std = |text: &str| {
             let std = text.parse::<f32>();
-            std.map_err(|_| format!("`{text}` is no standard deviation"))
+            std.map_err(|_| format!("`{text}` is no number"))
         };
         let init = match self.0.remove("init") {
             Some(Field::Scalar(word)) if word == "zeros" => Init::Zeros,
             Some(Field::Scalar(word)) if word == "ones" => Init::Ones,
+            Some(Field::Call(word, x)) if word == "constant" => Init::Constant(std(&x)?),
             Some(Field::Call(word, x)) if word == "normal" => Init::Normal(std(&x)?),
             Some(Field::Call(word, x)) if word == "truncated_normal" => {
                 Init::TruncatedNormal(std(&x)?)
             }
             _ => {
                 return Err(
-                    "`init` is zeros, ones, normal(STD) or truncated_normal(STD)".to_owned(),
+                    "`init` is zeros, ones, constant(X), normal(STD) or truncated_normal(STD)"
+                        .to_owned(),
                 );
             }
         };

@@ -1,0 +1,17 @@
+//! How many inputs of the encoder pictures make, by the keys of `[image]`.
+
+use crate::resolved::Resolved;
+
+/// Most inputs for `pictures` pictures of one sequence.
+pub(crate) fn inputs(keys: &Resolved, pictures: i64) -> i64 {
+    let int = |key: &str| keys.int(&format!("image.{key}")).unwrap_or(1);
+    let tiles = match keys.text("image.tiles") {
+        Some("grid") => int("tile_grid").saturating_mul(int("tile_grid")),
+        Some("dynamic") => int("most_tiles"),
+        _ => return pictures,
+    };
+    let overview = i64::from(keys.text("image.overview") != Some("none"));
+    let cut = int("tiled_pictures").min(pictures);
+    cut.saturating_mul(tiles.saturating_add(overview))
+        .saturating_add(pictures - cut)
+}
