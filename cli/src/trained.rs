@@ -155,7 +155,7 @@ pub fn load_initial_weights(model: &Model, executor: &mut Executor) -> Result<()
         if let ("decoder", Some(moe)) = (part.as_str(), &model.decoder.moe)
             && moe.from_dense
         {
-            let count = copy_dense(model, moe, executor, &path)?;
+            let count = copy_dense(model, moe, executor, path)?;
             eprintln!(
                 "{part}: {count} tensors from the dense `{}`",
                 path.display()

@@ -230,7 +230,7 @@ impl Comparison {
                 wanted[row] = there[row];
             }
         }
-        let whole = rule.theirs.len() > 1 || equal_elements;
+        let whole = rule.theirs.len() > 1 || rule.stacked || equal_elements;
         if there != wanted || !whole {
             self.shape.push((name.to_owned(), there, wanted));
         }
@@ -290,12 +290,12 @@ fn stored_shape(rule: &Rule, at: usize, dims: &[u64]) -> Vec<u64> {
     if let Some(shape) = &rule.shape {
         return shape.clone();
     }
-    let mut shape = dims.to_vec();
+    let mut shape = dims[usize::from(rule.stacked).min(dims.len())..].to_vec();
     if rule.transposed {
         shape.reverse();
     }
-    if let Some(rows) = rule.theirs[at].1 {
-        shape[0] = rows;
+    if let (Some(rows), Some(first)) = (rule.theirs[at].1, shape.first_mut()) {
+        *first = rows;
     }
     shape
 }

@@ -4,9 +4,10 @@
 //! read; `prefixes` what all names of a file may begin with; `ignore` which of its tensors no model
 //! wants. Each `[[tensor]]` names one parameter (`ours`) and what holds it (`theirs`): one tensor, or
 //! several that are joined along the first axis, with `rows` of each. `repeat` makes a rule for every
-//! `{i}`. `transposed` tensors are stored with their axes exchanged, `shape` says how they are stored
-//! where that differs from the parameter, and `before` marks a position table by its rows before the
-//! grid's, which may have another grid in the file.
+//! `{i}`. `stack` says how often `theirs` is repeated, for every `{e}`, along a first axis that only the
+//! parameter has: its experts. `transposed` tensors are stored with their axes exchanged, `shape` says
+//! how they are stored where that differs from the parameter, and `before` marks a position table by
+//! its rows before the grid's, which may have another grid in the file.
 
 use crate::codes;
 use crate::component::{Argument, Expression};
@@ -31,13 +32,14 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
     "gemma2",
     "gpt2",
     "llama",
+    "mixtral",
     "open-clip",
     "qwen",
     "siglip",
 ];
 
-/// Largest number of rules of one map.
-const MOST_RULES: usize = 200_000;
+/// Largest number of foreign tensors that one map names.
+const MOST_NAMES: u64 = 200_000;
 
 /// A map for one model: its expressions evaluated, its rules repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub struct Rule {
     pub ours: String,
     /// Tensors joined along the first axis: names less the prefix, and rows of each; `None` for all.
     pub theirs: Vec<(String, Option<u64>)>,
+    /// They lack the first axis of the parameter, along which they are stacked.
+    pub stacked: bool,
     /// Stored with the two axes exchanged.
     pub transposed: bool,
     /// How it is stored, where that differs from the parameter.
@@ -74,6 +78,7 @@ impl Rule {
         Self {
             ours: self.ours.clone(),
             theirs: vec![(self.ours.clone(), None)],
+            stacked: false,
             transposed: false,
             shape: None,
             before: None,
@@ -212,11 +217,12 @@ impl Reader<'_> {
     }
 
     fn rules(&mut self, table: &Table, span: Span, rules: &mut Vec<Rule>) {
-        const KEYS: [&str; 7] = [
+        const KEYS: [&str; 8] = [
             "ours",
             "theirs",
             "rows",
             "repeat",
+            "stack",
             "transposed",
             "shape",
             "before",
@@ -253,35 +259,60 @@ impl Reader<'_> {
         let count = table
             .get("repeat")
             .and_then(|entry| self.number(&entry.value));
+        let stack = table
+            .get("stack")
+            .and_then(|entry| self.number(&entry.value));
         let table_rows = table
             .get("before")
             .and_then(|entry| self.number(&entry.value));
-        if usize::from(transposed) + usize::from(theirs.len() > 1) + usize::from(shape.is_some())
-            > 1
-        {
+        if stack == Some(0) {
+            self.bad(span, "`stack` is at least 1");
+        }
+        let joined = theirs.len() > 1 || stack.is_some();
+        if usize::from(transposed) + usize::from(joined) + usize::from(shape.is_some()) > 1 {
             self.bad(
                 span,
-                "only one of several `theirs`, `transposed` and `shape` is possible",
+                "only one of several `theirs` (or `stack`), `transposed` and `shape` is possible",
             );
         }
         if self.diagnostics.len() > before {
             return;
         }
+        let mut names = rules
+            .iter()
+            .map(|rule| rule.theirs.len() as u64)
+            .sum::<u64>();
         for index in 0..count.unwrap_or(1) {
-            if rules.len() >= MOST_RULES {
-                return self.bad(span, format!("the map has more than {MOST_RULES} tensors"));
-            }
             let name = |text: &str| match count {
                 Some(_) => text.replace("{i}", &index.to_string()),
                 None => text.to_string(),
             };
-            rules.push(Rule {
-                ours: name(ours),
-                theirs: theirs
+            names += stack.unwrap_or(1).saturating_mul(theirs.len() as u64);
+            if names > MOST_NAMES {
+                return self.bad(
+                    span,
+                    format!("the map names more than {MOST_NAMES} tensors"),
+                );
+            }
+            let slice = |part: u64| {
+                theirs
                     .iter()
                     .enumerate()
-                    .map(|(at, text)| (name(text), rows.as_ref().map(|rows| rows[at])))
+                    .map(move |(at, text)| (part, at, text))
+            };
+            let slices = (0..stack.unwrap_or(1)).flat_map(slice);
+            rules.push(Rule {
+                ours: name(ours),
+                theirs: slices
+                    .map(|(part, at, text)| {
+                        let text = match stack {
+                            Some(_) => text.replace("{e}", &part.to_string()),
+                            None => text.clone(),
+                        };
+                        (name(&text), rows.as_ref().map(|rows| rows[at]))
+                    })
                     .collect(),
+                stacked: stack.is_some(),
                 transposed,
                 shape: shape.clone(),
                 before: table_rows,
@@ -298,7 +329,8 @@ impl Reader<'_> {
         items.iter().map(|item| self.number(item)).collect()
     }
 
-    /// A size, or an expression over the keys of the part; a boolean key counts as 0 or 1.
+    /// A size, or an expression over the keys of the part and of its mixture of experts; a boolean key
+    /// counts as 0 or 1.
     fn number(&mut self, value: &Value) -> Option<u64> {
         let text = match &value.kind {
             Kind::Int(number) => return u64::try_from(*number).ok(),
@@ -320,7 +352,12 @@ impl Reader<'_> {
             }
         };
         let keys = &self.model.keys;
-        let lookup = |name: &str| match keys.get(&format!("{}.{name}", self.part))? {
+        let key = |name: &str| {
+            let of_experts = || keys.get(&format!("{}.moe.{name}", self.part));
+            keys.get(&format!("{}.{name}", self.part))
+                .or_else(of_experts)
+        };
+        let lookup = |name: &str| match key(name)? {
             Argument::Int(number) => Some(Some(*number)),
             Argument::Bool(flag) => Some(Some(i64::from(*flag))),
             _ => Some(None),
@@ -355,7 +392,11 @@ mod tests {
 
     #[test]
     fn every_map_in_the_binary_is_legal() {
-        let model = model(&[]);
+        let model = model(&[
+            "decoder.moe.experts=4",
+            "decoder.moe.every=1",
+            "decoder.moe.top_k=2",
+        ]);
         for (name, _) in EMBEDDED {
             let map = embedded(name, &model).unwrap_or_else(|error| panic!("{error}"));
             assert!(map.rules.len() > 10, "{name}");
@@ -382,6 +423,26 @@ mod tests {
             )
         );
         assert_eq!(theirs[2].1, Some(64));
+    }
+
+    #[test]
+    fn tensors_are_stacked_by_expert() {
+        let text = |stack: &str| {
+            format!(
+                "part = \"decoder\"\n[[tensor]]\nours = \"down\"\ntheirs = \"{{e}}.w2\"\nstack = {stack}\n"
+            )
+        };
+        let map = read("map.toml", &text("3"), &model(&[])).expect("is legal");
+        let names: Vec<&str> = map.rules[0]
+            .theirs
+            .iter()
+            .map(|(name, _)| &**name)
+            .collect();
+        assert_eq!(names, ["0.w2", "1.w2", "2.w2"]);
+        for (stack, fault) in [("0", "at least 1"), ("9_000_000", "more than 200000")] {
+            let error = read("map.toml", &text(stack), &model(&[])).expect_err("is wrong");
+            assert!(error.to_string().contains(fault), "{error}");
+        }
     }
 
     #[test]

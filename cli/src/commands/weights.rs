@@ -223,6 +223,7 @@ mod tests {
             ("llama", "llama"),
             ("gemma2", "gemma2"),
             ("gpt2", "gpt2"),
+            ("mixtral", "mixtral"),
             ("clip-openai", "clip"),
             ("siglip", "siglip"),
             ("dinov2", "dinov2"),
@@ -267,6 +268,10 @@ mod tests {
                 "gpt2",
                 "mlp = \"gelu-mlp\"\nbias = true\nnorm = \"layer-norm\"\nposition = \"learned\"\n\
                  tied_head = true\n",
+            ),
+            (
+                "mixtral",
+                "[decoder.moe]\nexperts = 3\nevery = 1\noffset = 0\ntop_k = 2\n",
             ),
         ] {
             let text = DECODER.replace("kv_heads = 1\n", "");
