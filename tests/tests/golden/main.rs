@@ -71,15 +71,16 @@ fn stages(name: &str, kernels: &mut BTreeMap<String, String>) -> Vec<(&'static s
             kernel.to_string(),
         );
     }
-    // A project's own component is named by its place on this machine.
-    let here = root().display().to_string();
+    // Components and data of a project are named by their place on this machine.
+    let here = root().join("..").canonicalize().unwrap();
+    let here = format!("{}/", here.display());
     let calls = emit::calls(&planned, true);
     // The others are parts of these.
     let shown = ["accumulate", "apply", "decode"];
     let programs = &mut planned.programs;
     programs.retain(|program| shown.contains(&program.source.name.as_str()));
     vec![
-        ("model.txt", model.resolved.replace(&here, "tests")),
+        ("model.txt", model.resolved.replace(&here, "")),
         ("graph.txt", emit::graphs(&planned, true)),
         ("fused.txt", calls),
         ("plan.txt", emit::plans(&planned)),

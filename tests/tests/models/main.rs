@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use mm1_compiler::build::{Purpose, build};
 use mm1_dsl::diagnostic::Diagnostics;
+use mm1_dsl::model::Model;
 use mm1_dsl::{diff, load};
 use mm1_tests::golden;
 
@@ -105,6 +106,33 @@ fn overlays_are_short_and_say_their_place() {
         let study = path.parent().unwrap().to_path_buf();
         let known = bases.entry(study).or_insert_with(|| base.clone());
         assert_eq!(*known, base, "{shown}");
+    }
+}
+
+/// Tuning takes weights of the model it is named after, so all sizes are that model's.
+#[test]
+fn a_chat_stage_tunes_the_model_of_its_name() {
+    let stages = files(&models().join("family"), "-chat.toml");
+    assert_eq!(stages.len(), 5);
+    for stage in stages {
+        let name = stage.file_name().unwrap().to_str().unwrap();
+        let trained = stage.with_file_name(name.replace("-chat", ""));
+        let [before, after] = [&trained, &stage].map(|it| load(it, &[]).unwrap());
+        let sizes = |model: &Model| -> BTreeMap<String, String> {
+            let parts = ["encoder.", "connector.", "decoder."];
+            let keys = model.keys.keys.iter().filter(|(key, _)| {
+                parts.iter().any(|part| key.starts_with(part))
+                    && *key != "decoder.max_sequence_length"
+            });
+            keys.map(|(key, it)| (key.clone(), format!("{:?}", it.value)))
+                .collect()
+        };
+        assert!(sizes(&before).len() > 30, "{name}");
+        assert_eq!(sizes(&before), sizes(&after), "{name}");
+        let run = format!("run:runs/{}", before.name.replace('/', "-"));
+        for part in ["encoder", "connector", "decoder"] {
+            assert_eq!(after.init[part], run, "{name}: {part}");
+        }
     }
 }
 
