@@ -7,7 +7,7 @@ use mm1_runtime::data::{
 };
 use mm1_runtime::evaluate::EvaluationConfig;
 use mm1_runtime::schedule::{DecayConvention, Schedule};
-use mm1_runtime::train::{ExpertLosses, Optimizer, TrainConfig};
+use mm1_runtime::train::{ExpertLosses, Optimizer, Rule, TrainConfig};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -152,8 +152,14 @@ pub fn train_config(model: &Model) -> Result<TrainConfig, Failure> {
                 steps: train.steps,
                 floor: train.lr_floor,
             },
-            beta1: train.beta1,
-            beta2: train.beta2,
+            rule: match train.optimizer {
+                mm1_dsl::model::Optimizer::AdamW { beta1, beta2, .. } => {
+                    Rule::AdamW { beta1, beta2 }
+                }
+                mm1_dsl::model::Optimizer::Adafactor(keys) => Rule::Adafactor {
+                    decay_exponent: keys.decay_exponent,
+                },
+            },
             weight_decay: train.weight_decay,
             decay_convention: DecayConvention::from_name(convention)
                 .ok_or_else(|| Failure::new(format!("unknown decay convention `{convention}`")))?,

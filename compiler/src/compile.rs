@@ -595,9 +595,14 @@ impl<'a> Assembly<'a> {
         }
         self.ends
             .insert("parameters".to_owned(), layout.elements * 4);
-        for name in ["gradients", "moment1", "moment2"] {
+        // What another optimizer keeps are tensors of its program.
+        let flat: &[&str] = match layout.flat_moments {
+            true => &["gradients", "moment1", "moment2"],
+            false => &["gradients"],
+        };
+        for name in flat {
             self.ends
-                .insert(name.to_owned(), layout.trained_elements * 4);
+                .insert((*name).to_owned(), layout.trained_elements * 4);
         }
     }
 

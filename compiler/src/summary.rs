@@ -112,7 +112,7 @@ pub struct Memory {
     pub parameters: u64,
     /// Gradients of the trained ones, f32.
     pub gradients: u64,
-    /// Both moments of the optimizer, f32.
+    /// What the optimizer keeps, f32.
     pub moments: u64,
     /// Numbers known when compiled.
     pub constants: u64,
@@ -395,7 +395,10 @@ fn memory(planned: &Planned) -> Memory {
     let mut memory = Memory {
         parameters: layout.elements * 4,
         gradients: layout.trained_elements * 4,
-        moments: layout.trained_elements * 8,
+        moments: match layout.flat_moments {
+            true => layout.trained_elements * 8,
+            false => region("moment1") + region("moment2"),
+        },
         constants: constants.bytes.len() as u64,
         state: region("state"),
         inputs: region("inputs"),

@@ -81,7 +81,7 @@ codes! {
     INCOMPLETE = 22, "incomplete model",
         "Sections that need each other are not all there: an encoder needs a connector and the other way round, and every model needs a decoder.";
     WRONG_KIND = 23, "key of another kind",
-        "The key exists, but only beside another value of the key that selects the kind (`kind`, `arch`, `mlp`, `position`).";
+        "The key exists, but only beside another value of the key that selects the kind (`kind`, `arch`, `mlp`, `position`, `optimizer`).";
     NO_WEIGHT = 24, "mixture has no weight",
         "At least one source must have a weight above zero.";
     BAD_NAME = 25, "bad name",

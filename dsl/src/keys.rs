@@ -238,6 +238,7 @@ const EPSILON: KeyKind = K::Float {
     max: 0.1,
 };
 const SHARE: KeyKind = K::Float { min: 0.0, max: 1.0 };
+const ADAFACTOR: &[&str] = &["adafactor"];
 const SOURCES_ON_DISK: &[&str] = &["image-folder", "webdataset"];
 
 /// Every key, section by section; a computed default reads keys above its row only.
@@ -375,14 +376,21 @@ pub const KEYS: &[Key] = &[
     row("train.residual", K::Choice(&["f32", "bf16"]), D::Text("f32"), "Type of the residual stream under bf16."),
     row("train.recompute", K::Choice(&["none", "cheap", "products"]), D::Text("cheap"), "What the backward pass makes again to save memory: nothing; pointwise functions, norms and rotations of what is kept anyway; also products that widen their operand twofold or more. Results do not change."),
     row("train.arena_mib", K::Int { min: 0, max: 1 << 24 }, D::Int(0), "Memory for the values of one micro-batch, with `recompute = \"products\"`: only so many products are made again, the first ones, as it takes to fit; 0 makes all of them again.").unit("MiB"),
-    row("train.optimizer", K::Choice(&["adamw"]), D::Text("adamw"), "Optimizer."),
+    row("train.optimizer", K::Choice(&["adamw", "adafactor"]), D::Text("adamw"), "Optimizer; `adafactor` keeps, of a matrix, the mean squares of rows and columns in the place of every element's."),
     row("train.lr", K::FloatOr { min: 0.0, max: 10.0, name: "mm1" }, D::Float(3e-4), "Peak learning rate; `mm1` is exp(-0.4214 ln N - 0.5535) with N non-embedding decoder parameters."),
     row("train.schedule", K::Choice(&["cosine"]), D::Text("cosine"), "Shape of the learning rate after the warm-up."),
     row("train.warmup_steps", STEPS, D::Computed("a tenth of the steps, at most 2000", |keys| int((keys.int("train.steps")? / 10).min(2000))), "Steps of linear increase from 0."),
     row("train.lr_floor", SHARE, D::Float(0.1), "Final learning rate as a share of the peak."),
-    row("train.beta1", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.9), "Decay of the first moment."),
-    row("train.beta2", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.95), "Decay of the second moment."),
-    row("train.epsilon", K::Float { min: 0.0, max: 1.0 }, D::Float(1e-8), "Term beside the root of the second moment."),
+    row("train.beta1", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.9), "Decay of the first moment.").when("optimizer", &["adamw"]),
+    row("train.beta2", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.95), "Decay of the second moment.").when("optimizer", &["adamw"]),
+    row("train.epsilon", K::Float { min: 0.0, max: 1.0 }, D::Float(1e-8), "Term beside the root of the second moment.").when("optimizer", &["adamw"]),
+    row("train.scale_parameter", K::Bool, D::Required, "Whether an update is multiplied by the root mean square of its parameter, which changes its size by one to two orders of magnitude.").when("optimizer", ADAFACTOR),
+    row("train.momentum", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.0), "Decay of the mean of updates; 0 keeps none, which saves as much memory as the parameters take.").when("optimizer", ADAFACTOR),
+    row("train.decay_exponent", K::Float { min: 0.0, max: 1.0 }, D::Float(0.8), "The second moment of update t has the decay 1 - t^-decay_exponent.").when("optimizer", ADAFACTOR),
+    row("train.update_clip", K::Float { min: 1e-6, max: 1e9 }, D::Float(1.0), "Bound on the root mean square of a parameter's update, before the learning rate.").when("optimizer", ADAFACTOR),
+    row("train.factor_minimum", K::Int { min: 1, max: 1 << 40 }, D::Int(128), "A parameter whose last two sizes are both at least this has factored second moments; of stacked matrices, each its own.").when("optimizer", ADAFACTOR),
+    row("train.epsilon_square", K::Float { min: 1e-36, max: 1.0 }, D::Float(1e-30), "Term beside the square of the gradient.").when("optimizer", ADAFACTOR),
+    row("train.epsilon_scale", K::Float { min: 1e-12, max: 1.0 }, D::Float(1e-3), "Least root mean square that `scale_parameter` multiplies by.").when("optimizer", ADAFACTOR),
     row("train.weight_decay", K::Float { min: 0.0, max: 10.0 }, D::Float(0.1), "Weight decay in the convention named next."),
     row("train.weight_decay_convention", K::Choice(&["times-lr", "independent"]), D::Text("times-lr"), "Whether decay is multiplied by the learning rate (PyTorch) or by the schedule alone."),
     row("train.no_decay", K::Texts, D::NoTexts, "Patterns of parameters without decay, besides vectors."),

@@ -7,8 +7,8 @@ use crate::component::{Argument, Instance, Library};
 use crate::diagnostic::Diagnostic;
 use crate::keys::find;
 use crate::model::{
-    ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit, Model, Moe,
-    Objective, Precision, Recompute, Source, Tiles, Train, Vision,
+    Adafactor, ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit,
+    Model, Moe, Objective, Optimizer, Precision, Recompute, Source, Tiles, Train, Vision,
 };
 use crate::nearest::quoted_list;
 use crate::resolved::{Resolved, split_path};
@@ -789,6 +789,25 @@ impl Reader<'_> {
         }
     }
 
+    fn optimizer(&self) -> Optimizer {
+        match self.text("train.optimizer").as_str() {
+            "adafactor" => Optimizer::Adafactor(Adafactor {
+                scale_parameter: self.bool("train.scale_parameter"),
+                momentum: self.float("train.momentum"),
+                decay_exponent: self.float("train.decay_exponent"),
+                update_clip: self.float("train.update_clip"),
+                factor_minimum: self.count("train.factor_minimum"),
+                epsilon_square: self.float("train.epsilon_square"),
+                epsilon_scale: self.float("train.epsilon_scale"),
+            }),
+            _ => Optimizer::AdamW {
+                beta1: self.float("train.beta1"),
+                beta2: self.float("train.beta2"),
+                epsilon: self.float("train.epsilon"),
+            },
+        }
+    }
+
     fn train(&self) -> Train {
         let precision = |path: &str| match self.text(path).as_str() {
             "bf16" => Precision::Bf16,
@@ -826,9 +845,7 @@ impl Reader<'_> {
             peak_lr: self.float("train.lr"),
             warmup_steps: self.count("train.warmup_steps"),
             lr_floor: self.float("train.lr_floor"),
-            beta1: self.float("train.beta1"),
-            beta2: self.float("train.beta2"),
-            epsilon: self.float("train.epsilon"),
+            optimizer: self.optimizer(),
             weight_decay: self.float("train.weight_decay"),
             weight_decay_convention: self.text("train.weight_decay_convention"),
             no_decay: self.texts("train.no_decay"),

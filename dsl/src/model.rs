@@ -344,12 +344,8 @@ pub struct Train {
     pub warmup_steps: u64,
     /// `floor`: final rate as a share of the peak, reached by a cosine.
     pub lr_floor: f64,
-    /// AdamW β₁, β₂, ε.
-    pub beta1: f64,
-    /// β₂.
-    pub beta2: f64,
-    /// ε, added outside the square root.
-    pub epsilon: f64,
+    /// `optimizer` with the keys that belong to it.
+    pub optimizer: Optimizer,
     /// `weight_decay` in the convention named next.
     pub weight_decay: f64,
     /// `times-lr` (torch AdamW: p −= lr·λ·p) or `independent` (p −= s(t)·λ·p with s the schedule in [0, 1]).
@@ -382,6 +378,42 @@ pub struct Train {
     pub generate_tokens: u64,
     /// `nonfinite_limit`: skipped steps in a row before a run stops.
     pub nonfinite_limit: u64,
+}
+
+/// How parameters follow their gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Both moments of every element.
+    AdamW {
+        /// `beta1`.
+        beta1: f64,
+        /// `beta2`.
+        beta2: f64,
+        /// `epsilon`, added outside the square root.
+        epsilon: f64,
+    },
+    /// Second moments of rows and columns.
+    Adafactor(Adafactor),
+}
+
+/// The keys of Adafactor (docs/optimizers.md has the formulas).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adafactor {
+    /// `scale_parameter`: an update is multiplied by its parameter's root mean square.
+    pub scale_parameter: bool,
+    /// `momentum`: decay of the mean of updates; 0 for none.
+    pub momentum: f64,
+    /// `decay_exponent`: update t blends the share t^−x of the new second moment in.
+    pub decay_exponent: f64,
+    /// `update_clip`: bound on an update's root mean square.
+    pub update_clip: f64,
+    /// `factor_minimum`: both of the last two sizes are at least this where moments are factored.
+    pub factor_minimum: u64,
+    /// `epsilon_square`: beside the squared gradient.
+    pub epsilon_square: f64,
+    /// `epsilon_scale`: least root mean square of a parameter.
+    pub epsilon_scale: f64,
 }
 
 /// What the backward pass makes again instead of keeping it from the forward pass. Results

@@ -464,22 +464,31 @@ fn parameters(executor: &Executor) -> Vec<Place> {
         .collect()
 }
 
+/// What the optimizer keeps: the tensors of its regions, else a part of each region per trained
+/// parameter.
 fn moments(executor: &Executor) -> Vec<Place> {
     let package = executor.package();
-    MOMENTS
-        .iter()
-        .filter(|region| executor.region_bytes(region).is_some_and(|bytes| bytes > 0))
-        .flat_map(|region| {
-            package
-                .tensors
-                .iter()
-                .filter(|tensor| tensor.parameter.as_ref().is_some_and(|it| it.trained))
-                .map(move |tensor| {
-                    let name = format!("{region}.{}", tensor.name);
-                    Place::new(executor, tensor, name, region)
-                })
-        })
-        .collect()
+    let mut places = Vec::new();
+    for region in MOMENTS {
+        if executor.region_bytes(region).is_none_or(|bytes| bytes == 0) {
+            continue;
+        }
+        let before = places.len();
+        let own = package.states(region);
+        places.extend(own.map(|it| Place::new(executor, it, it.name.clone(), region)));
+        if places.len() > before {
+            continue;
+        }
+        let trained = package
+            .tensors
+            .iter()
+            .filter(|tensor| tensor.parameter.as_ref().is_some_and(|it| it.trained));
+        places.extend(trained.map(|tensor| {
+            let name = format!("{region}.{}", tensor.name);
+            Place::new(executor, tensor, name, region)
+        }));
+    }
+    places
 }
 
 fn compare(file: &TensorsFile, places: &[Place], executor: &Executor) -> Vec<String> {

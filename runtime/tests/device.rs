@@ -17,7 +17,7 @@ use mm1_runtime::device::{Device, DeviceError, Sizes};
 use mm1_runtime::engine::Engine;
 use mm1_runtime::executor::{Executor, ExecutorError};
 use mm1_runtime::schedule::{DecayConvention, Schedule};
-use mm1_runtime::train::{ExpertLosses, Optimizer};
+use mm1_runtime::train::{ExpertLosses, Optimizer, Rule};
 
 const PTX: &str = ".version 8.0\n.target sm_90a\n";
 /// Most targets in a batch.
@@ -301,8 +301,10 @@ fn optimizer() -> Optimizer {
             steps: 1000,
             floor: 1.0,
         },
-        beta1: 0.9,
-        beta2: 0.9,
+        rule: Rule::AdamW {
+            beta1: 0.9,
+            beta2: 0.9,
+        },
         weight_decay: 0.0,
         decay_convention: DecayConvention::from_name("times-lr").unwrap(),
         clip_norm: 0.0,

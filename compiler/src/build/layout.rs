@@ -1,7 +1,7 @@
 //! Memory of the parameters.
 //!
 //! Trained parameters stand in one flat f32 array, sorted into groups of equal decay and
-//! learning-rate factor, so that the optimizer is one launch per group. Gradients and moments
+//! learning-rate factor, so that AdamW is one launch per group. Gradients and AdamW's moments
 //! have the same offsets in arrays of their own. Frozen parameters follow in the first array.
 
 use std::collections::BTreeMap;
@@ -64,6 +64,8 @@ pub struct Layout {
     pub trained_elements: u64,
     /// Elements of the whole.
     pub elements: u64,
+    /// Whether the optimizer keeps two moments of every element, in arrays like that of the gradients.
+    pub flat_moments: bool,
 }
 
 impl Layout {
@@ -72,6 +74,7 @@ impl Layout {
         graph: &Graph,
         parameters: &BTreeMap<String, Value>,
         bounds: impl Fn(&str) -> Option<[f64; 2]>,
+        flat_moments: bool,
     ) -> Self {
         let mut slots: Vec<ParameterSlot> = parameters
             .iter()
@@ -94,7 +97,10 @@ impl Layout {
             (!slot.trained, !slot.decay, rate, slot.bounds.is_some())
         };
         slots.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name)));
-        let mut layout = Self::default();
+        let mut layout = Self {
+            flat_moments,
+            ..Self::default()
+        };
         let mut next = 0;
         for slot in &mut slots {
             if !slot.trained && layout.trained_elements == 0 {

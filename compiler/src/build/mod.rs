@@ -7,12 +7,13 @@ mod expand;
 mod experts;
 mod layout;
 mod objective;
+mod optimizer;
 
 use std::collections::BTreeMap;
 
 use mm1_dsl::codes;
 use mm1_dsl::diagnostic::Diagnostic;
-use mm1_dsl::model::{Model, Objective, Precision};
+use mm1_dsl::model::{Model, Objective, Optimizer, Precision};
 use mm1_package::{DType, Init};
 
 pub use expand::{Expander, Keys};
@@ -165,9 +166,12 @@ type Outcome<T> = Result<T, Vec<Diagnostic>>;
 pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
     let settings = Settings::new(model);
     let accumulate = loss_graph(model, &settings, true)?;
-    let layout = Layout::new(&accumulate.graph, &accumulate.parameters, |name| {
-        settings.bounds(name)
-    });
+    let layout = Layout::new(
+        &accumulate.graph,
+        &accumulate.parameters,
+        |name| settings.bounds(name),
+        matches!(model.train.optimizer, Optimizer::AdamW { .. }),
+    );
     check_patterns(model, &layout)?;
     let decode = decode_shape(model);
     let mut programs = Vec::new();
@@ -182,7 +186,7 @@ pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
     }
     programs.push(layout.bind("accumulate", gradient_graph(accumulate)?));
     programs.push(layout.bind("gradient_norm", norm_graph(&layout)));
-    programs.push(layout.bind("apply", apply_graph(model, &layout)));
+    programs.push(layout.bind("apply", optimizer::apply_graph(model, &layout)));
     let mut evaluate = loss_graph(model, &settings, false)?;
     evaluate.name_losses();
     programs.push(layout.bind("evaluate", evaluate.graph));
@@ -545,99 +549,6 @@ fn norm_graph(layout: &Layout) -> Graph {
     let rows = graph.add("gradient_norm.rows", sum(1), &[square]);
     let total = graph.add("gradient_norm_squared", sum(0), &[rows]);
     graph.output("gradient_norm_squared", total);
-    graph
-}
-
-/// AdamW over the flat arrays, one node per group of equal decay and rate.
-fn apply_graph(model: &Model, layout: &Layout) -> Graph {
-    let mut graph = Graph::default();
-    let scalar = |graph: &mut Graph, name: &str| -> Value {
-        graph
-            .add_typed(
-                name,
-                Op::Input(InputRole::Data),
-                vec![Type::scalar(DType::F32)],
-                &[],
-            )
-            .into()
-    };
-    let [lr, scale, decay, correction1, correction2] = [
-        "lr",
-        "gradient_scale",
-        "decay",
-        "bias_correction1",
-        "bias_correction2",
-    ]
-    .map(|name| scalar(&mut graph, name));
-    let number = |graph: &mut Graph, name: String, value: f64| -> Value {
-        graph
-            .add_typed(name, Op::Splat(value), vec![Type::scalar(DType::F32)], &[])
-            .into()
-    };
-    for (index, group) in layout.groups.iter().enumerate() {
-        let dims = [Dim::Fixed(group.elements)];
-        let [w, g, m, v] = ["parameters", "gradients", "moment1", "moment2"].map(|region| {
-            let role = Op::Input(InputRole::State(region.to_owned()));
-            graph.add_typed(
-                format!("{region}.{index}"),
-                role,
-                vec![Type::new(DType::F32, dims)],
-                &[],
-            )
-        });
-        let scaled = |graph: &mut Graph, value: Value, what: &str| {
-            if group.lr_scale == 1.0 {
-                return value;
-            }
-            let factor = number(
-                graph,
-                format!("group.{index}.{what}.factor"),
-                group.lr_scale,
-            );
-            graph.add(
-                format!("group.{index}.{what}"),
-                Op::Binary(Binary::Mul),
-                &[value, factor],
-            )
-        };
-        let rate = scaled(&mut graph, lr, "lr");
-        let decay = match (group.decay, model.train.weight_decay_convention.as_str()) {
-            (false, _) => number(&mut graph, format!("group.{index}.no_decay"), 0.0),
-            (true, "times-lr") => scaled(&mut graph, decay, "decay"),
-            (true, _) => decay,
-        };
-        let op = Op::AdamW {
-            beta1: model.train.beta1,
-            beta2: model.train.beta2,
-            epsilon: model.train.epsilon,
-        };
-        let operands = [
-            w.into(),
-            g.into(),
-            m.into(),
-            v.into(),
-            rate,
-            scale,
-            decay,
-            correction1,
-            correction2,
-        ];
-        let updated = graph.add(format!("adamw.{index}"), op, &operands);
-        let mut weights = updated;
-        if let Some([least, largest]) = group.bounds {
-            for (what, bound, op) in [
-                ("least", least, Binary::Max),
-                ("largest", largest, Binary::Min),
-            ] {
-                let bound = number(&mut graph, format!("group.{index}.{what}"), bound);
-                let name = format!("group.{index}.{what}.held");
-                weights = graph.add(name, Op::Binary(op), &[weights, bound]);
-            }
-        }
-        graph.update(w, weights);
-        graph.update(m, updated.sibling(1));
-        graph.update(v, updated.sibling(2));
-    }
     graph
 }
 

@@ -5,9 +5,9 @@
 //! this crate is all that the two share. Two compilations of one model give the same bytes.
 //!
 //! # Memory
-//! Storage is a set of [`Region`]s, each one allocation: `parameters`, `gradients`,
-//! `moment1`, `moment2` (flat f32 arrays in which every trained parameter has the same
-//! offset), `constants`, `state` (KV caches), `inputs`, `outputs` and `arena` (values that
+//! Storage is a set of [`Region`]s, each one allocation: `parameters`, `gradients` (flat f32
+//! arrays in which every trained parameter has the same offset), `moment1`, `moment2` (what the
+//! optimizer keeps: arrays like these, or tensors of role state), `constants`, `state` (KV caches), `inputs`, `outputs` and `arena` (values that
 //! live within one program run). A [`Slot`] is a region and a byte offset. Regions persist
 //! between program runs except `arena`, whose content is undefined at the start of a run.
 //! All offsets are multiples of 64.
@@ -189,8 +189,8 @@ pub struct Tensor {
     pub dtype: DType,
     /// Sizes; run-time sizes at their bound in memory.
     pub dims: Vec<ExtentRef>,
-    /// Where it lives. A trained parameter has the same offset in `parameters`, `gradients`,
-    /// `moment1` and `moment2`.
+    /// Where it lives. A trained parameter has the same offset in `parameters`, `gradients` and
+    /// arrays of moments.
     pub slot: Slot,
     /// For parameters.
     pub parameter: Option<Parameter>,
@@ -347,6 +347,14 @@ impl Package {
             .iter()
             .position(|region| region.name == name)
             .map(|index| index as u32)
+    }
+
+    /// Tensors of role state in the region called `name`.
+    pub fn states(&self, name: &str) -> impl Iterator<Item = &Tensor> {
+        let region = self.region(name);
+        self.tensors
+            .iter()
+            .filter(move |tensor| tensor.role == Role::State && Some(tensor.slot.region) == region)
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const COMMITTED: &str = "COMMITTED";
 /// Parameters by name.
 pub(crate) const PARAMETERS: &str = "parameters.safetensors";
-/// Optimizer state, `moment1.NAME` and `moment2.NAME`.
+/// Optimizer state: `moment1.NAME`, `moment2.NAME`, `moment2.rows.NAME`, `moment2.columns.NAME`.
 pub(crate) const OPTIMIZER: &str = "optimizer.safetensors";
 /// The resolved graph file of the run.
 pub(crate) const RESOLVED: &str = "config.resolved.toml";

@@ -14,7 +14,8 @@ use super::ExecutorError;
 
 /// Name of the region that [`Package::constants`] fills.
 pub(super) const CONSTANTS: &str = "constants";
-/// Regions in which a trained parameter has the offset that it has in `parameters`.
+/// Regions in which a trained parameter has the offset that it has in `parameters`, unless tensors
+/// of their own lie there.
 pub(super) const LIKE_PARAMETERS: [&str; 3] = ["gradients", "moment1", "moment2"];
 /// Alignment of every slot, bytes.
 const SLOT_ALIGNMENT: u64 = 64;
@@ -136,7 +137,8 @@ fn check_tensor(package: &Package, tensor: &Tensor) -> Result<(), String> {
                 continue;
             };
             let room = package.regions[index as usize].bytes;
-            if room > 0 && end > room {
+            let is_flat = package.states(like).next().is_none();
+            if is_flat && room > 0 && end > room {
                 return Err(format!("it ends at byte {end}, region `{like}` has {room}"));
             }
         }

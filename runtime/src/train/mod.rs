@@ -19,4 +19,4 @@ pub use experts::{ExpertLosses, ExpertRecord};
 pub use loader::split_threads;
 pub use progress::report;
 pub use run::{Ending, Run, State, TrainConfig, train};
-pub use step::{Optimizer, StepOutcome, write_batch};
+pub use step::{Optimizer, Rule, StepOutcome, write_batch};

@@ -14,10 +14,8 @@ use super::experts::{ExpertLosses, ExpertRecord};
 pub struct Optimizer {
     /// Learning rate over the run.
     pub schedule: Schedule,
-    /// AdamW β₁.
-    pub beta1: f64,
-    /// AdamW β₂.
-    pub beta2: f64,
+    /// How gradients become updates.
+    pub rule: Rule,
     /// λ.
     pub weight_decay: f64,
     /// What λ is multiplied by.
@@ -28,6 +26,42 @@ pub struct Optimizer {
     pub z_loss: f64,
     /// Weights of the losses of a mixture of experts.
     pub experts: ExpertLosses,
+}
+
+/// What the program `apply` must be told of the number of updates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Corrections of both moments.
+    AdamW {
+        /// β₁.
+        beta1: f64,
+        /// β₂.
+        beta2: f64,
+    },
+    /// The share of the new second moment.
+    Adafactor {
+        /// x in t^−x.
+        decay_exponent: f64,
+    },
+}
+
+impl Rule {
+    /// Inputs of `apply` for update `t`, counted from 1.
+    fn inputs(self, t: u64) -> Vec<(&'static str, f64)> {
+        match self {
+            Self::AdamW { beta1, beta2 } => {
+                // Past this many updates both powers are 0 in f64.
+                let power = |beta: f64| beta.powi(t.min(i32::MAX as u64) as i32);
+                vec![
+                    ("bias_correction1", 1.0 - power(beta1)),
+                    ("bias_correction2", 1.0 - power(beta2)),
+                ]
+            }
+            Self::Adafactor { decay_exponent } => {
+                vec![("second_share", (t.max(1) as f64).powf(-decay_exponent))]
+            }
+        }
+    }
 }
 
 /// What a step did.
@@ -48,7 +82,7 @@ pub struct StepOutcome {
 }
 
 impl Optimizer {
-    /// Runs step `step` of the schedule as update `update` of Adam's moments (both counted
+    /// Runs step `step` of the schedule as update `update` of the moments (both counted
     /// from 1; they differ once a step was skipped).
     ///
     /// # Errors
@@ -113,13 +147,8 @@ impl Optimizer {
         Ok(outcome)
     }
 
-    fn apply<E: Engine + ?Sized>(
-        &self,
-        engine: &mut E,
-        step: u64,
-        update: u64,
-        norm: f64,
-    ) -> Result<(), RunError> {
+    /// Inputs of `apply` in step `step` as update `update`, for gradients whose norm is `norm`.
+    pub fn inputs(&self, step: u64, update: u64, norm: f64) -> Vec<(&'static str, f64)> {
         let scale = match self.clip_norm > 0.0 {
             true => (self.clip_norm / (norm + 1e-6)).min(1.0),
             false => 1.0,
@@ -127,15 +156,27 @@ impl Optimizer {
         let decay = self
             .decay_convention
             .factor(&self.schedule, self.weight_decay, step);
-        // Past this many updates both powers are 0 in f64.
-        let power = |beta: f64| beta.powi(update.min(i32::MAX as u64) as i32);
-        for (name, value) in [
+        let common = [
             ("lr", self.schedule.lr(step)),
             ("gradient_scale", scale),
             ("decay", decay),
-            ("bias_correction1", 1.0 - power(self.beta1)),
-            ("bias_correction2", 1.0 - power(self.beta2)),
-        ] {
+        ];
+        let own = self.rule.inputs(update);
+        common.into_iter().chain(own).collect()
+    }
+
+    /// Changes the parameters by the gradients that there are; as [`Optimizer::inputs`].
+    ///
+    /// # Errors
+    /// A program that fails.
+    pub fn apply<E: Engine + ?Sized>(
+        &self,
+        engine: &mut E,
+        step: u64,
+        update: u64,
+        norm: f64,
+    ) -> Result<(), RunError> {
+        for (name, value) in self.inputs(step, update, norm) {
             engine.write_scalar(name, value as f32)?;
         }
         engine.run("apply")

@@ -137,8 +137,10 @@ fn optimizer() -> Optimizer {
             steps: 8,
             floor: 0.1,
         },
-        beta1: 0.9,
-        beta2: 0.95,
+        rule: Rule::AdamW {
+            beta1: 0.9,
+            beta2: 0.95,
+        },
         weight_decay: 0.01,
         decay_convention: DecayConvention::TimesLr,
         clip_norm: 1.0,

@@ -10,6 +10,7 @@ mod interpreter;
 mod kernels;
 mod mistakes;
 mod objectives;
+mod optimizers;
 mod recomputation;
 mod references;
 mod training;

@@ -4,7 +4,7 @@ use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::Backend;
 use mm1_dsl::model::Model;
 use mm1_runtime::schedule::{DecayConvention, Schedule};
-use mm1_runtime::train::{ExpertLosses, Optimizer};
+use mm1_runtime::train::{ExpertLosses, Optimizer, Rule};
 use mm1_tests::case::Case;
 use mm1_tests::fixture::Fixture;
 use mm1_tests::programs::{executor, package};
@@ -30,8 +30,12 @@ pub fn optimizer(model: &Model) -> Optimizer {
             steps: train.steps,
             floor: train.lr_floor,
         },
-        beta1: train.beta1,
-        beta2: train.beta2,
+        rule: match train.optimizer {
+            mm1_dsl::model::Optimizer::AdamW { beta1, beta2, .. } => Rule::AdamW { beta1, beta2 },
+            mm1_dsl::model::Optimizer::Adafactor(keys) => Rule::Adafactor {
+                decay_exponent: keys.decay_exponent,
+            },
+        },
         weight_decay: train.weight_decay,
         decay_convention: DecayConvention::from_name(&train.weight_decay_convention).unwrap(),
         clip_norm: train.clip_norm,
