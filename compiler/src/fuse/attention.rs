@@ -289,15 +289,7 @@ impl Emitter<'_> {
         let left = self.load(&mut build, dout, &[b, i, h, d], &Some)?;
         let right = self.load(&mut build, out, &[b, i, h, d], &Some)?;
         let value = build.binary(Binary::Mul, left, right);
-        let stage = build.kernel.stage(
-            &axes,
-            &[d],
-            StageKind::Reduce {
-                monoid: Monoid::Sum,
-                value,
-            },
-        );
-        let tile = build.tile(stage);
+        let tile = build.fold(&axes, &[d], Monoid::Sum, value);
         let buffer = build.buffer(key, DType::F32, true);
         let stores = vec![Store {
             buffer,

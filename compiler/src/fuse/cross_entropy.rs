@@ -226,26 +226,10 @@ impl Emitter<'_> {
         ]));
         let (logit, capped) = build.capped(logit, rows.softcap);
         let (chosen, _) = build.capped(chosen, rows.softcap);
-        let stage = build.kernel.stage(
-            &[r, v],
-            &[v],
-            StageKind::Reduce {
-                monoid: Monoid::Max,
-                value: logit,
-            },
-        );
-        let largest = build.tile(stage);
+        let largest = build.fold(&[r, v], &[v], Monoid::Max, logit);
         let shifted = build.binary(Binary::Sub, logit, largest);
         let power = build.unary(Unary::Exp, shifted);
-        let stage = build.kernel.stage(
-            &[r, v],
-            &[v],
-            StageKind::Reduce {
-                monoid: Monoid::Sum,
-                value: power,
-            },
-        );
-        let sum = build.tile(stage);
+        let sum = build.fold(&[r, v], &[v], Monoid::Sum, power);
         let log = build.unary(Unary::Log, sum);
         let partition = build.binary(Binary::Add, largest, log);
         let gap = build.binary(Binary::Sub, partition, chosen);
@@ -478,15 +462,7 @@ impl Emitter<'_> {
             address,
             guards: Vec::new(),
         });
-        let stage = build.kernel.stage(
-            &[r],
-            &[r],
-            StageKind::Reduce {
-                monoid: Monoid::Sum,
-                value,
-            },
-        );
-        let tile = build.tile(stage);
+        let tile = build.fold(&[r], &[r], Monoid::Sum, value);
         let buffer = build.buffer(to, DType::F32, true);
         let stores = vec![Store {
             buffer,

@@ -45,15 +45,10 @@ impl Emitter<'_> {
         let last = Self::walk_last(&mut build);
         let axes = build.axes.clone();
         let x = self.over_domain(&mut build, operands[0])?;
-        let fold = |build: &mut Build, monoid, value| {
-            let kind = StageKind::Reduce { monoid, value };
-            let stage = build.kernel.stage(&axes, &[last], kind);
-            build.tile(stage)
-        };
-        let largest = fold(&mut build, Monoid::Max, x);
+        let largest = build.fold(&axes, &[last], Monoid::Max, x);
         let shifted = build.binary(Binary::Sub, x, largest);
         let power = build.unary(Unary::Exp, shifted);
-        let sum = fold(&mut build, Monoid::Sum, power);
+        let sum = build.fold(&axes, &[last], Monoid::Sum, power);
         let share = build.unary(Unary::Reciprocal, sum);
         let value = build.binary(Binary::Mul, power, share);
         let value = self.round_like(&mut build, p, value);
@@ -87,12 +82,8 @@ impl Emitter<'_> {
             [columns, columns - 1.0, 1.0, 0.0, BEYOND].map(|number| build.number(number));
         let there = build.binary(Binary::Equal, present, zero);
         let there = build.binary(Binary::Sub, one, there);
-        let largest = |build: &mut Build, value| {
-            let monoid = Monoid::Max;
-            let kind = StageKind::Reduce { monoid, value };
-            let stage = build.kernel.stage(&[row, column], &[column], kind);
-            build.tile(stage)
-        };
+        let largest =
+            |build: &mut Build, value| build.fold(&[row, column], &[column], Monoid::Max, value);
         let mut stores = Vec::new();
         for number in 0..count {
             let most = largest(&mut build, x);
@@ -186,15 +177,8 @@ impl Emitter<'_> {
 
         // counts
         let mut build = self.start_empty(group, "_counts");
-        let [g, j, b, i] = [true, true, true, false]
-            .into_iter()
-            .zip(sizes)
-            .map(|(parallel, size)| build.axis(Dim::Fixed(size), parallel))
-            .collect::<Vec<_>>()[..]
-        else {
-            return Err("four axes".to_owned());
-        };
-        let e = build.axis(Dim::Fixed(experts), true);
+        let [g, j, b] = [groups, count, blocks].map(|size| build.fixed(size, true));
+        let (i, e) = (build.fixed(block, false), build.fixed(experts, true));
         let choice = self.load(&mut build, choices, &[g, j, b, i], &in_order)?;
         let expert = build.kernel.expr(Expr::Index(e));
         let same = build.binary(Binary::Equal, choice, expert);
@@ -435,31 +419,6 @@ impl Emitter<'_> {
             end: Some(self.load(build, ranges[1], &[query], &Some)?),
         })
     }
-
-    fn operand_type(&self, operands: &[Value]) -> DType {
-        let graph = self.groups.graph;
-        let bf16 = operands[..2]
-            .iter()
-            .all(|operand| graph.ty(*operand).dtype == DType::Bf16);
-        if bf16 { DType::Bf16 } else { DType::F32 }
-    }
-
-    fn finish_contraction(
-        &mut self,
-        mut build: Build,
-        group: usize,
-        stage: crate::kernel::StageId,
-        folded: u64,
-    ) -> Result<(), String> {
-        let (anchor, _) = self.anchor(group);
-        let tile = build.tile(stage);
-        let tile = self.round_like(&mut build, anchor.into(), tile);
-        build.values.insert(anchor.into(), tile);
-        self.finish_domain(&mut build)?;
-        build.flops = 2 * build.domain.iter().product::<u64>() * folded;
-        self.finish(build, anchor, "");
-        Ok(())
-    }
 }
 
 impl Build {
@@ -468,10 +427,7 @@ impl Build {
     }
 
     fn sum(&mut self, domain: &[AxisId], reduced: &[AxisId], value: ExprId) -> ExprId {
-        let monoid = Monoid::Sum;
-        let kind = StageKind::Reduce { monoid, value };
-        let stage = self.kernel.stage(domain, reduced, kind);
-        self.tile(stage)
+        self.fold(domain, reduced, Monoid::Sum, value)
     }
 
     /// 1 where one axis's value is below another's.

@@ -3,8 +3,10 @@
 use mm1_package::DType;
 
 use super::Emitter;
+use super::build::Build;
+use super::rows::Exprs;
 use crate::graph::Value;
-use crate::kernel::{Expr, StageKind};
+use crate::kernel::{StageId, StageKind};
 
 impl Emitter<'_> {
     pub fn emit_matmul(
@@ -14,7 +16,7 @@ impl Emitter<'_> {
         transpose_b: bool,
     ) -> Result<(), String> {
         let graph = self.groups.graph;
-        let (anchor, operands) = self.anchor(group);
+        let (_, operands) = self.anchor(group);
         let mut build = self.start(group);
         let rank = build.axes.len();
         let (m, n) = (rank - 2, rank - 1);
@@ -32,7 +34,7 @@ impl Emitter<'_> {
         b_domain[m] = graph.bound(inner);
 
         let factor = |this: &Self,
-                      build: &mut super::build::Build,
+                      build: &mut Build,
                       value: Value,
                       transposed: bool,
                       axes: &[_],
@@ -62,10 +64,6 @@ impl Emitter<'_> {
             &b_axes,
             &b_domain,
         )?;
-        let bf16 = operands
-            .iter()
-            .all(|operand| graph.ty(*operand).dtype == DType::Bf16);
-        let dtype = if bf16 { DType::Bf16 } else { DType::F32 };
 
         let mut domain = build.axes.clone();
         domain.insert(n, k);
@@ -75,17 +73,36 @@ impl Emitter<'_> {
             StageKind::Contract {
                 lhs,
                 rhs,
-                operands: dtype,
+                operands: self.operand_type(&operands),
                 window: None,
             },
         );
-        let mut tile = build.kernel.expr(Expr::Tile { stage, result: 0 });
-        if graph.ty(anchor.into()).dtype == DType::Bf16 {
-            tile = build.kernel.expr(Expr::Round(tile));
-        }
+        self.finish_contraction(build, group, stage, graph.bound(inner))
+    }
+
+    /// What factors are multiplied as: bf16 where both of a contraction's are.
+    pub(super) fn operand_type(&self, operands: &[Value]) -> DType {
+        let graph = self.groups.graph;
+        let bf16 = operands[..2]
+            .iter()
+            .all(|operand| graph.ty(*operand).dtype == DType::Bf16);
+        if bf16 { DType::Bf16 } else { DType::F32 }
+    }
+
+    /// Stores a contraction's result through its epilogue; `folded` products make an element.
+    pub(super) fn finish_contraction(
+        &mut self,
+        mut build: Build,
+        group: usize,
+        stage: StageId,
+        folded: u64,
+    ) -> Result<(), String> {
+        let (anchor, _) = self.anchor(group);
+        let tile = build.tile(stage);
+        let tile = self.round_like(&mut build, anchor.into(), tile);
         build.values.insert(anchor.into(), tile);
         self.finish_domain(&mut build)?;
-        build.flops = 2 * build.domain.iter().product::<u64>() * graph.bound(inner);
+        build.flops = 2 * build.domain.iter().product::<u64>() * folded;
         self.finish(build, anchor, "");
         Ok(())
     }

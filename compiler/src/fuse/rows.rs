@@ -18,6 +18,14 @@ pub(super) trait Exprs {
     fn binary(&mut self, function: Binary, a: ExprId, b: ExprId) -> ExprId;
     /// A result of a stage.
     fn tile(&mut self, stage: StageId) -> ExprId;
+    /// A value of `domain` folded along some of its axes.
+    fn fold(
+        &mut self,
+        domain: &[AxisId],
+        folded: &[AxisId],
+        monoid: Monoid,
+        value: ExprId,
+    ) -> ExprId;
     /// cap·tanh(x/cap) and its slope; x itself, which has none, where the cap is 0.
     fn capped(&mut self, x: ExprId, cap: f64) -> (ExprId, Option<ExprId>);
 }
@@ -37,6 +45,18 @@ impl Exprs for Build {
 
     fn tile(&mut self, stage: StageId) -> ExprId {
         self.kernel.expr(Expr::Tile { stage, result: 0 })
+    }
+
+    fn fold(
+        &mut self,
+        domain: &[AxisId],
+        folded: &[AxisId],
+        monoid: Monoid,
+        value: ExprId,
+    ) -> ExprId {
+        let kind = StageKind::Reduce { monoid, value };
+        let stage = self.kernel.stage(domain, folded, kind);
+        self.tile(stage)
     }
 
     fn capped(&mut self, x: ExprId, cap: f64) -> (ExprId, Option<ExprId>) {
@@ -131,17 +151,7 @@ impl Emitter<'_> {
         let weight = self.over_domain(&mut build, operands[1])?;
         let share = build.number(1.0 / width);
         let epsilon = build.number(epsilon);
-        let sum = |build: &mut Build, value| {
-            let stage = build.kernel.stage(
-                &axes,
-                &[last],
-                StageKind::Reduce {
-                    monoid: Monoid::Sum,
-                    value,
-                },
-            );
-            build.tile(stage)
-        };
+        let sum = |build: &mut Build, value| build.fold(&axes, &[last], Monoid::Sum, value);
         let (centred, mean) = match kind {
             NormKind::Layer => {
                 let total = sum(&mut build, x);
@@ -208,15 +218,7 @@ impl Emitter<'_> {
         let slope = build.binary(Binary::Mul, dy, weight);
         let share = build.number(1.0 / width);
         let mean = |build: &mut Build, value| {
-            let stage = build.kernel.stage(
-                &axes,
-                &[last],
-                StageKind::Reduce {
-                    monoid: Monoid::Sum,
-                    value,
-                },
-            );
-            let tile = build.tile(stage);
+            let tile = build.fold(&axes, &[last], Monoid::Sum, value);
             build.binary(Binary::Mul, tile, share)
         };
         let along = build.binary(Binary::Mul, slope, unit);
@@ -258,15 +260,7 @@ impl Emitter<'_> {
         }
         (build.axes, build.domain) = columns;
         for (index, value) in terms.into_iter().enumerate() {
-            let stage = build.kernel.stage(
-                &axes,
-                &rows,
-                StageKind::Reduce {
-                    monoid: Monoid::Sum,
-                    value,
-                },
-            );
-            let tile = build.tile(stage);
+            let tile = build.fold(&axes, &rows, Monoid::Sum, value);
             build
                 .values
                 .insert(Value::from(anchor).sibling(index as u32), tile);
@@ -305,10 +299,7 @@ impl Emitter<'_> {
             ReduceKind::Sum => Monoid::Sum,
             ReduceKind::Max => Monoid::Max,
         };
-        let stage = build
-            .kernel
-            .stage(&axes, &reduced, StageKind::Reduce { monoid, value });
-        let tile = build.tile(stage);
+        let tile = build.fold(&axes, &reduced, monoid, value);
         build.values.insert(anchor.into(), tile);
         self.finish_domain(&mut build)?;
         self.finish(build, anchor, "");
@@ -467,15 +458,7 @@ impl Emitter<'_> {
         }
         let value = build.binary(Binary::Mul, x, tap);
         let domain = [axes[0], axes[1], axes[2], window[0], window[1], axes[3]];
-        let stage = build.kernel.stage(
-            &domain,
-            &window,
-            StageKind::Reduce {
-                monoid: Monoid::Sum,
-                value,
-            },
-        );
-        let tile = build.tile(stage);
+        let tile = build.fold(&domain, &window, Monoid::Sum, value);
         let tile = self.round_like(&mut build, anchor.into(), tile);
         build.values.insert(anchor.into(), tile);
         build.axes = axes.to_vec();
@@ -540,15 +523,7 @@ impl Emitter<'_> {
         let dy = self.load(&mut build, operands[1], &axes, &|view| view.reshape(&dims))?;
         let value = build.binary(Binary::Mul, x, dy);
         let domain = [window[0], window[1], axes[0], axes[1], axes[2], axes[3]];
-        let stage = build.kernel.stage(
-            &domain,
-            &axes[..3],
-            StageKind::Reduce {
-                monoid: Monoid::Sum,
-                value,
-            },
-        );
-        let tile = build.tile(stage);
+        let tile = build.fold(&domain, &axes[..3], Monoid::Sum, value);
         build.values.insert(anchor.into(), tile);
         build.axes = vec![axes[3], window[0], window[1]];
         build.domain = vec![dims[3], kernel, kernel];
