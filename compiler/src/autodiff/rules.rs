@@ -276,14 +276,7 @@ fn reduce_to(
         return dy;
     }
     let name = adjoints.name(id, &format!("{suffix}.sum"));
-    let sum = adjoints.graph.add(
-        name,
-        Op::Reduce {
-            kind: ReduceKind::Sum,
-            axes,
-        },
-        &[dy],
-    );
+    let sum = adjoints.graph.add(name, Op::sum(&axes), &[dy]);
     if adjoints.graph.ty(sum).dims == to.dims {
         return sum;
     }
@@ -545,10 +538,7 @@ fn softmax(adjoints: &mut Adjoints<'_>, id: NodeId, x: Value, incoming: &[Option
     };
     let mut slope = incoming[0].map(|dp| {
         let product = add(adjoints, ".products", mul.clone(), &[dp, p]);
-        let sum = Op::Reduce {
-            kind: ReduceKind::Sum,
-            axes: vec![adjoints.graph.ty(p).rank() - 1],
-        };
+        let sum = Op::sum(&[adjoints.graph.ty(p).rank() - 1]);
         let total = add(adjoints, ".total", sum, &[product]);
         let total = column(adjoints, ".mean", total);
         add(adjoints, ".centred", Op::Binary(Binary::Sub), &[dp, total])

@@ -10,9 +10,7 @@ use mm1_package::{DType, Init};
 use super::Settings;
 use super::experts::Route;
 use crate::graph::text::{print_dim, print_dims};
-use crate::graph::{
-    Binary, Dim, Graph, InputRole, NormKind, Op, Parameter, ReduceKind, Type, Unary, Value,
-};
+use crate::graph::{Binary, Dim, Graph, InputRole, NormKind, Op, Parameter, Type, Unary, Value};
 
 /// How causal attention finds its keys.
 #[derive(Clone, Copy)]
@@ -487,11 +485,7 @@ impl<'m> Expander<'m> {
         let size = self.fixed(x, axis)?;
         let mut dims = self.graph.ty(x).dims.clone();
         dims[axis] = Dim::Fixed(1);
-        let op = Op::Reduce {
-            kind: ReduceKind::Sum,
-            axes: vec![axis],
-        };
-        let sum = self.add(&format!("{path}.sum"), op, &[x])?;
+        let sum = self.add(&format!("{path}.sum"), Op::sum(&[axis]), &[x])?;
         let share = self.splat(&format!("{path}.share"), 1.0 / size as f64);
         let mean = self.binary(&format!("{path}.mean"), Binary::Mul, &[sum, share])?;
         self.reshape(path, mean, dims)

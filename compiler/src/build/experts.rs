@@ -15,7 +15,7 @@ use mm1_dsl::model::Moe;
 use mm1_package::{DType, Init};
 
 use super::expand::{Built, Expander, Keys};
-use crate::graph::{Binary, Dim, Op, ReduceKind, Type, Unary, Value};
+use crate::graph::{Binary, Dim, Op, Type, Unary, Value};
 
 /// Least sum of a token's chosen probabilities: those of a token have a larger one, and 0 is that of
 /// a token that is not there.
@@ -67,13 +67,6 @@ impl Losses {
 
 fn fixed(sizes: &[u64]) -> Vec<Dim> {
     sizes.iter().map(|size| Dim::Fixed(*size)).collect()
-}
-
-fn sum(axes: &[usize]) -> Op {
-    Op::Reduce {
-        kind: ReduceKind::Sum,
-        axes: axes.to_vec(),
-    }
 }
 
 impl Expander<'_> {
@@ -154,8 +147,8 @@ impl Expander<'_> {
         let hits = self.number_is(&format!("{path}.hits"), column, numbers)?;
         let each = self.shaped(&format!("{path}.each"), chance, &[tokens, 1, experts])?;
         let picked = self.binary(&format!("{path}.picked"), Binary::Mul, &[each, hits])?;
-        let chosen = self.add(&format!("{path}.chosen"), sum(&[2]), &[picked])?;
-        let total = self.add(&format!("{path}.total"), sum(&[1]), &[chosen])?;
+        let chosen = self.add(&format!("{path}.chosen"), Op::sum(&[2]), &[picked])?;
+        let total = self.add(&format!("{path}.total"), Op::sum(&[1]), &[chosen])?;
         let total = self.shaped(&format!("{path}.totals"), total, &[tokens, 1])?;
         let least = self.splat(&format!("{path}.least"), LEAST);
         let total = self.binary(&format!("{path}.divisor"), Binary::Max, &[total, least])?;
@@ -240,7 +233,7 @@ impl Expander<'_> {
             let name = format!("decoder.experts.{layer}");
             let counts = self.counts(&name, route)?;
             shares.push(match moe.load_balance_convention.as_str() {
-                "all-choices" => self.add(&format!("{name}.chosen"), sum(&[1]), &[counts])?,
+                "all-choices" => self.add(&format!("{name}.chosen"), Op::sum(&[1]), &[counts])?,
                 _ => {
                     let kept = fixed(&[route.groups, 1, route.experts]);
                     let ty = Type::new(DType::F32, kept);
@@ -253,14 +246,14 @@ impl Expander<'_> {
             });
             chances.push(self.chances(&name, route)?);
             powers.push(self.powers(&name, route)?);
-            let load = self.add(&format!("{name}.load"), sum(&[0, 1]), &[counts])?;
+            let load = self.add(&format!("{name}.load"), Op::sum(&[0, 1]), &[counts])?;
             loads.push(self.shaped(&format!("{name}.loads"), load, &[1, route.experts])?);
             drops.push(self.dropped(&name, route, load)?);
         }
         let divisor = self.divisor(&first)?;
         let balance = self.balance(moe, &first, [&shares, &chances], divisor)?;
         let mut z = self.total("decoder.router_z.sum", &powers)?;
-        let everything = self.add("decoder.tokens", sum(&[0]), &[divisor])?;
+        let everything = self.add("decoder.tokens", Op::sum(&[0]), &[divisor])?;
         z = self.binary("decoder.router_z.mean", Binary::Div, &[z, everything])?;
         let router_z = self.over_layers("decoder.router_z", z, moe, routes.len())?;
         let load = self.add("decoder.expert_load", Op::Concat { axis: 0 }, &loads)?;
@@ -278,7 +271,7 @@ impl Expander<'_> {
         let size = route.tokens / route.groups;
         let sizes = [route.groups, size, route.top_k, route.experts];
         let hits = self.shaped(&format!("{name}.hits"), route.hits, &sizes)?;
-        self.add(&format!("{name}.counts"), sum(&[1]), &[hits])
+        self.add(&format!("{name}.counts"), Op::sum(&[1]), &[hits])
     }
 
     /// Σ p over the tokens of each group that are there: `[G, E]`.
@@ -292,7 +285,7 @@ impl Expander<'_> {
         )?;
         let sizes = [route.groups, route.tokens / route.groups, route.experts];
         let chance = self.shaped(&format!("{name}.of_groups"), chance, &sizes)?;
-        self.add(&format!("{name}.chances"), sum(&[1]), &[chance])
+        self.add(&format!("{name}.chances"), Op::sum(&[1]), &[chance])
     }
 
     /// Σ (log Σ exp)² over the tokens that are there: a scalar.
@@ -304,7 +297,7 @@ impl Expander<'_> {
             Binary::Mul,
             &[square, route.present],
         )?;
-        self.add(&format!("{name}.power"), sum(&[0]), &[square])
+        self.add(&format!("{name}.power"), Op::sum(&[0]), &[square])
     }
 
     /// Choices that no expert took: `[1]`.
@@ -323,7 +316,7 @@ impl Expander<'_> {
             vec![number],
             &[end.into()],
         );
-        let all = self.add(&format!("{name}.all"), sum(&[0]), &[load])?;
+        let all = self.add(&format!("{name}.all"), Op::sum(&[0]), &[load])?;
         let all = self.shaped(&format!("{name}.choices"), all, &[1])?;
         self.binary(
             &format!("{name}.dropped"),
@@ -336,7 +329,7 @@ impl Expander<'_> {
     fn divisor(&mut self, route: &Route) -> Built {
         let sizes = [route.groups, route.tokens / route.groups];
         let present = self.shaped("decoder.groups", route.present, &sizes)?;
-        let count = self.add("decoder.group_tokens", sum(&[1]), &[present])?;
+        let count = self.add("decoder.group_tokens", Op::sum(&[1]), &[present])?;
         let one = self.splat("decoder.one_token", 1.0);
         self.binary("decoder.group_divisor", Binary::Max, &[count, one])
     }
@@ -376,9 +369,9 @@ impl Expander<'_> {
         let of_group = |this: &mut Self, name: &str, share: Value, chance: Value| -> Built {
             let product =
                 this.binary(&format!("{name}.products"), Binary::Mul, &[share, chance])?;
-            let total = this.add(&format!("{name}.groups"), sum(&[1]), &[product])?;
+            let total = this.add(&format!("{name}.groups"), Op::sum(&[1]), &[product])?;
             let mean = this.binary(&format!("{name}.means"), Binary::Div, &[total, square])?;
-            this.add(&format!("{name}.balance"), sum(&[0]), &[mean])
+            this.add(&format!("{name}.balance"), Op::sum(&[0]), &[mean])
         };
         let scale = route.experts as f64 / route.groups as f64;
         let scale = self.splat("decoder.load_balance.scale", scale);

@@ -20,7 +20,7 @@ pub use expand::{Expander, Keys};
 pub use layout::{FlatGroup, Layout, ParameterSlot};
 
 use crate::autodiff::differentiate;
-use crate::graph::{Binary, Dim, Graph, InputRole, NodeId, Op, ReduceKind, Type, Unary, Value};
+use crate::graph::{Binary, Dim, Graph, InputRole, NodeId, Op, Type, Unary, Value};
 
 /// Rows whose logits exist at one time.
 pub const LOSS_CHUNK: u64 = 256;
@@ -542,12 +542,8 @@ fn norm_graph(layout: &Layout) -> Graph {
         .add_typed("gradients", role, vec![Type::new(DType::F32, dims)], &[])
         .into();
     let square = graph.add("gradient_norm.square", Op::Unary(Unary::Square), &[all]);
-    let sum = |axis| Op::Reduce {
-        kind: ReduceKind::Sum,
-        axes: vec![axis],
-    };
-    let rows = graph.add("gradient_norm.rows", sum(1), &[square]);
-    let total = graph.add("gradient_norm_squared", sum(0), &[rows]);
+    let rows = graph.add("gradient_norm.rows", Op::sum(&[1]), &[square]);
+    let total = graph.add("gradient_norm_squared", Op::sum(&[0]), &[rows]);
     graph.output("gradient_norm_squared", total);
     graph
 }

@@ -13,7 +13,7 @@ use mm1_package::{DType, Init};
 use super::{
     Expander, LOSS_CHUNK, LossGraph, Outcome, Settings, hidden_states, image_tokens, shape_error,
 };
-use crate::graph::{Binary, Dim, Graph, Op, ReduceKind, Type, Unary, Value};
+use crate::graph::{Binary, Dim, Graph, Op, Type, Unary, Value};
 use mm1_dsl::model::Model;
 
 /// Name of the logarithm of the factor on the cosines.
@@ -130,10 +130,10 @@ pub(super) fn reconstruction(
     let x = graph.add("loss.rows", Op::GatherRows, &[predicted, chosen]);
     let error = graph.add("loss.error", Op::Binary(Binary::Sub), &[x, target]);
     let square = graph.add("loss.square", Op::Unary(Unary::Square), &[error]);
-    let sums = graph.add("loss.sums", sum(1), &[square]);
+    let sums = graph.add("loss.sums", Op::sum(&[1]), &[square]);
     let means = graph.add("loss.means", Op::Binary(Binary::Mul), &[sums, mean_share]);
     let weighted = graph.add("loss.weighted", Op::Binary(Binary::Mul), &[means, weights]);
-    let loss = graph.add("loss", sum(0), &[weighted]);
+    let loss = graph.add("loss", Op::sum(&[0]), &[weighted]);
     Ok(LossGraph {
         graph: expander.graph,
         parameters: expander.parameters,
@@ -160,7 +160,7 @@ fn pictures(model: &Model, expander: &mut Expander<'_>) -> Outcome<Value> {
 /// Rows of x [R, C] over their lengths.
 fn unit(graph: &mut Graph, name: &str, x: Value) -> Value {
     let square = graph.add(format!("{name}.square"), Op::Unary(Unary::Square), &[x]);
-    let length = graph.add(format!("{name}.sum"), sum(1), &[square]);
+    let length = graph.add(format!("{name}.sum"), Op::sum(&[1]), &[square]);
     let reciprocal = graph.add(format!("{name}.length"), Op::Unary(Unary::Rsqrt), &[length]);
     let reciprocal = column(graph, &format!("{name}.column"), reciprocal);
     graph.add(name, Op::Binary(Binary::Mul), &[x, reciprocal])
@@ -169,12 +169,12 @@ fn unit(graph: &mut Graph, name: &str, x: Value) -> Value {
 /// Rows less their mean, over their deviation: share 1/C, 1/(C − 1), and the term under the root.
 fn normalized(graph: &mut Graph, x: Value, [share, freedom, epsilon]: [Value; 3]) -> Value {
     let name = |part: &str| format!("loss.targets.{part}");
-    let total = graph.add(name("sum"), sum(1), &[x]);
+    let total = graph.add(name("sum"), Op::sum(&[1]), &[x]);
     let mean = graph.add(name("mean"), Op::Binary(Binary::Mul), &[total, share]);
     let mean = column(graph, &name("mean.column"), mean);
     let centred = graph.add(name("centred"), Op::Binary(Binary::Sub), &[x, mean]);
     let square = graph.add(name("square"), Op::Unary(Unary::Square), &[centred]);
-    let squares = graph.add(name("squares"), sum(1), &[square]);
+    let squares = graph.add(name("squares"), Op::sum(&[1]), &[square]);
     let variance = [squares, freedom];
     let variance = graph.add(name("variance"), Op::Binary(Binary::Mul), &variance);
     let lifted = [variance, epsilon];
@@ -189,11 +189,4 @@ fn column(graph: &mut Graph, name: &str, x: Value) -> Value {
     let dims = vec![graph.ty(x).dims[0], Dim::Fixed(1)];
     let ty = Type::new(graph.ty(x).dtype, dims);
     graph.add_typed(name, Op::Reshape, vec![ty], &[x]).into()
-}
-
-fn sum(axis: usize) -> Op {
-    Op::Reduce {
-        kind: ReduceKind::Sum,
-        axes: vec![axis],
-    }
 }

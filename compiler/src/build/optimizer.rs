@@ -9,7 +9,7 @@ use mm1_dsl::model::{Adafactor, Model, Optimizer};
 use mm1_package::DType;
 
 use super::layout::{Layout, ParameterSlot};
-use crate::graph::{Binary, Dim, Graph, InputRole, NodeId, Op, ReduceKind, Type, Unary, Value};
+use crate::graph::{Binary, Dim, Graph, InputRole, NodeId, Op, Type, Unary, Value};
 
 /// Elements of a row in which the squares of an unfactored parameter are summed, at most.
 const ROW: u64 = 4096;
@@ -192,9 +192,8 @@ impl Shape {
             };
         }
         let elements: u64 = dims.iter().product();
-        let widths = (NARROW..=ROW).rev();
-        let width = widths
-            .into_iter()
+        let width = (NARROW..=ROW)
+            .rev()
             .find(|width| elements.is_multiple_of(*width));
         let dims = match width {
             Some(width) if elements > ROW => vec![elements / width, width],
@@ -263,7 +262,7 @@ impl Step<'_> {
         let again = self.after("gradient.columns", self.g, rows);
         let columns = self.moment_of("columns", again, row_axis);
         let columns = self.unary("columns.root", Unary::Rsqrt, columns);
-        let mean = self.sum("rows.sum", rows, vec![row_axis]);
+        let mean = self.sum("rows.sum", rows, &[row_axis]);
         let share = 1.0 / self.shape.dims[row_axis] as f64;
         let mean = self.times("rows.mean", mean, share);
         let root = self.unary("rows.mean.root", Unary::Sqrt, mean);
@@ -278,7 +277,7 @@ impl Step<'_> {
     fn moment_of(&mut self, what: &str, gradient: Value, axis: usize) -> Value {
         let length = self.shape.dims[axis] as f64;
         let square = self.unary(&format!("{what}.square"), Unary::Square, gradient);
-        let sum = self.sum(&format!("{what}.sum"), square, vec![axis]);
+        let sum = self.sum(&format!("{what}.sum"), square, &[axis]);
         let factor = self.times(&format!("{what}.factor"), self.squared_scale, 1.0 / length);
         let mean = self.binary(&format!("{what}.new"), Binary::Mul, sum, factor);
         let mut dims = self.shape.dims.clone();
@@ -318,7 +317,7 @@ impl Step<'_> {
                 let columns = self.by_column("columns.size.stretched", columns);
                 let shares = self.binary("size.elements", Binary::Mul, gradient, columns);
                 let squares = self.unary("size.squares", Unary::Square, shares);
-                let sums = self.sum("size.rows", squares, vec![last]);
+                let sums = self.sum("size.rows", squares, &[last]);
                 // Twice, as a row without any gradient has a share whose square is no f32.
                 let sums = self.binary("size.rows.once", Binary::Mul, sums, rows);
                 let sums = self.binary("size.rows.twice", Binary::Mul, sums, rows);
@@ -328,7 +327,7 @@ impl Step<'_> {
                 let gradient = self.after("gradient.size", self.g, moment);
                 let squares = self.unary("size.squares", Unary::Square, gradient);
                 let shares = self.binary("size.elements", Binary::Div, squares, moment);
-                let sums = self.sum("size.rows", shares, vec![last]);
+                let sums = self.sum("size.rows", shares, &[last]);
                 self.total("size.sum", sums)
             }
         };
@@ -345,7 +344,7 @@ impl Step<'_> {
             return rate;
         }
         let squares = self.unary("parameter.squares", Unary::Square, w);
-        let sums = self.sum("parameter.rows", squares, vec![last]);
+        let sums = self.sum("parameter.rows", squares, &[last]);
         let total = self.total("parameter.sum", sums);
         let mean = self.times("parameter.mean", total, 1.0 / elements);
         let root = self.unary("parameter.size", Unary::Sqrt, mean);
@@ -417,10 +416,8 @@ impl Step<'_> {
             .add(self.name(what), Op::Binary(function), &[a, b])
     }
 
-    fn sum(&mut self, what: &str, x: Value, axes: Vec<usize>) -> Value {
-        let kind = ReduceKind::Sum;
-        self.graph
-            .add(self.name(what), Op::Reduce { kind, axes }, &[x])
+    fn sum(&mut self, what: &str, x: Value, axes: &[usize]) -> Value {
+        self.graph.add(self.name(what), Op::sum(axes), &[x])
     }
 
     /// The sum of everything that is left of a sum.
@@ -428,7 +425,7 @@ impl Step<'_> {
         let axes: Vec<usize> = (0..self.graph.ty(sums).rank()).collect();
         match axes.is_empty() {
             true => sums,
-            false => self.sum(what, sums, axes),
+            false => self.sum(what, sums, &axes),
         }
     }
 

@@ -224,6 +224,17 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// The sum along `axes`.
+    #[must_use]
+    pub fn sum(axes: &[usize]) -> Self {
+        Self::Reduce {
+            kind: ReduceKind::Sum,
+            axes: axes.to_vec(),
+        }
+    }
+}
+
 /// cap·tanh(x/cap) and its derivative; x itself where the cap is 0.
 pub fn capped(x: f64, cap: f64) -> (f64, f64) {
     if cap == 0.0 {
