@@ -51,17 +51,13 @@ impl Product {
             lhs = k.expr(Expr::Round(lhs));
             rhs = k.expr(Expr::Round(rhs));
         }
-        let stage = k.stage(
-            &[m, inner, n],
-            &[inner],
-            StageKind::Contract {
-                lhs,
-                rhs,
-                operands: self.operands,
-                window: None,
-            },
+        let tile = contract(
+            &mut k,
+            (&[m, inner, n], &[inner]),
+            [lhs, rhs],
+            self.operands,
+            None,
         );
-        let tile = k.expr(Expr::Tile { stage, result: 0 });
         let bias = load(&mut k, bias, &[(n, 1)]);
         let sum = k.expr(Expr::Binary(Binary::Add, tile, bias));
         let act = k.expr(Expr::Unary(Unary::Gelu, sum));
@@ -161,17 +157,13 @@ fn batches_are_separate_products() {
     let y = k.buffer(DType::F32, true);
     let lhs = load(&mut k, x, &[(b, (m * d) as i64), (i, d as i64), (inner, 1)]);
     let rhs = load(&mut k, w, &[(b, (n * d) as i64), (j, d as i64), (inner, 1)]);
-    let stage = k.stage(
-        &[b, i, inner, j],
-        &[inner],
-        StageKind::Contract {
-            lhs,
-            rhs,
-            operands: DType::F32,
-            window: None,
-        },
+    let tile = contract(
+        &mut k,
+        (&[b, i, inner, j], &[inner]),
+        [lhs, rhs],
+        DType::F32,
+        None,
     );
-    let tile = k.expr(Expr::Tile { stage, result: 0 });
     // Stored with the batch between rows and columns.
     let at = [(i, (batch * n) as i64), (b, n as i64), (j, 1)];
     let stores = vec![store(y, &at, tile)];
@@ -258,17 +250,13 @@ fn a_convolution_folds_window_and_channels() {
         weight,
         &[(o, 9 * per), (p, 3 * per), (q, per), (c, 1)],
     );
-    let stage = k.stage(
-        &[h, w, p, q, c, o],
-        &[p, q, c],
-        StageKind::Contract {
-            lhs,
-            rhs,
-            operands: DType::F32,
-            window: None,
-        },
+    let tile = contract(
+        &mut k,
+        (&[h, w, p, q, c, o], &[p, q, c]),
+        [lhs, rhs],
+        DType::F32,
+        None,
     );
-    let tile = k.expr(Expr::Tile { stage, result: 0 });
     let at = [(h, (side * out) as i64), (w, out as i64), (o, 1)];
     let stores = vec![store(y, &at, tile)];
     k.stage(&[h, w, o], &[], StageKind::Map { stores });
@@ -292,17 +280,13 @@ fn vectors_and_scalars_contract_too() {
     let y = k.buffer(DType::F32, true);
     let lhs = load(&mut k, x, &[(inner, 1)]);
     let rhs = load(&mut k, w, &[(inner, n as i64), (j, 1)]);
-    let stage = k.stage(
-        &[inner, j],
-        &[inner],
-        StageKind::Contract {
-            lhs,
-            rhs,
-            operands: DType::F32,
-            window: None,
-        },
+    let tile = contract(
+        &mut k,
+        (&[inner, j], &[inner]),
+        [lhs, rhs],
+        DType::F32,
+        None,
     );
-    let tile = k.expr(Expr::Tile { stage, result: 0 });
     let stores = vec![store(y, &[(j, 1)], tile)];
     k.stage(&[j], &[], StageKind::Map { stores });
     check(

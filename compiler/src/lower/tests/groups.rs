@@ -77,17 +77,7 @@ impl Grouped {
                 (rhs, [g, row, inner, column], &[g, inner])
             }
         };
-        let stage = k.stage(
-            &domain,
-            folded,
-            StageKind::Contract {
-                lhs,
-                rhs,
-                operands: self.operands,
-                window,
-            },
-        );
-        let tile = k.expr(Expr::Tile { stage, result: 0 });
+        let tile = contract(&mut k, (&domain, folded), [lhs, rhs], self.operands, window);
         let bias = k.buffer(DType::F32, false);
         let bias = load(&mut k, bias, &[(column, 1)]);
         let sum = k.expr(Expr::Binary(Binary::Add, bias, tile));
@@ -183,17 +173,13 @@ fn windows_that_are_no_ranges_of_rows_are_refused() {
         begin: None,
         end: None,
     });
-    let stage = k.stage(
-        &[i, inner, j],
-        &[inner],
-        StageKind::Contract {
-            lhs,
-            rhs,
-            operands: DType::F32,
-            window,
-        },
+    let tile = contract(
+        &mut k,
+        (&[i, inner, j], &[inner]),
+        [lhs, rhs],
+        DType::F32,
+        window,
     );
-    let tile = k.expr(Expr::Tile { stage, result: 0 });
     let stores = vec![store(y, &[(i, 4), (j, 1)], tile)];
     k.stage(&[i, j], &[], StageKind::Map { stores });
     let refusal = lower(&k, &Machine::with_lanes(8)).unwrap_err();
@@ -221,17 +207,13 @@ fn a_window_on_groups_that_are_kept_is_refused() {
         begin: Some(begin),
         end: Some(end),
     });
-    let stage = k.stage(
-        &[g, row, inner],
-        &[inner],
-        StageKind::Contract {
-            lhs,
-            rhs,
-            operands: DType::F32,
-            window,
-        },
+    let tile = contract(
+        &mut k,
+        (&[g, row, inner], &[inner]),
+        [lhs, rhs],
+        DType::F32,
+        window,
     );
-    let tile = k.expr(Expr::Tile { stage, result: 0 });
     let stores = vec![store(y, &[(g, 4), (row, 1)], tile)];
     k.stage(&[g, row], &[], StageKind::Map { stores });
     let refusal = lower(&k, &Machine::with_lanes(8)).unwrap_err();

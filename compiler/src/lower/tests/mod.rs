@@ -13,7 +13,8 @@ use crate::codegen::mapped::Mapped;
 use crate::codegen::{self, Backend};
 use crate::kernel::evaluate::evaluate;
 use crate::kernel::{
-    Address, AxisId, AxisSize, BufferId, Coordinate, Expr, ExprId, Guard, Kernel, Store,
+    Address, AxisId, AxisSize, BufferId, Coordinate, Expr, ExprId, Guard, Kernel, StageKind, Store,
+    Window,
 };
 use crate::target::{CPU_TARGETS, CpuTarget};
 
@@ -135,6 +136,24 @@ fn execute(
         results.push(got);
     }
     results.swap_remove(0)
+}
+
+/// The tile of a product of two factors over a domain, folded along some of its axes.
+fn contract(
+    k: &mut Kernel,
+    (domain, folded): (&[AxisId], &[AxisId]),
+    [lhs, rhs]: [ExprId; 2],
+    operands: DType,
+    window: Option<Window>,
+) -> ExprId {
+    let kind = StageKind::Contract {
+        lhs,
+        rhs,
+        operands,
+        window,
+    };
+    let stage = k.stage(domain, folded, kind);
+    k.expr(Expr::Tile { stage, result: 0 })
 }
 
 /// Where two arrays differ, other than in the kind of NaN.
