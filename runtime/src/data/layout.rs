@@ -10,7 +10,7 @@ use mm1_package::Objective;
 use crate::data::BatchShape;
 use crate::data::image::ImageConfig;
 use crate::data::source::Part;
-use crate::data::tiles::views;
+use crate::data::tiles::{inputs, views};
 use crate::tokenizer::Tokenizer;
 
 /// One position of an example.
@@ -77,12 +77,10 @@ impl Layout<'_> {
     /// Lays out an example; the error says why the sample cannot be used.
     pub fn example(&self, parts: &[Part]) -> Result<Example, String> {
         let cells_per_image = self.shape.cells_per_image();
-        if self.shape.objective != Objective::Language {
-            let pictures = parts.iter().filter(|part| matches!(part, Part::Picture(_)));
-            let pictures = pictures.count();
-            if pictures != 1 {
-                return Err(format!("{pictures} pictures, where one is to be learnt"));
-            }
+        let pictures = parts.iter().filter(|part| matches!(part, Part::Picture(_)));
+        let pictures = pictures.count();
+        if self.shape.objective != Objective::Language && pictures != 1 {
+            return Err(format!("{pictures} pictures, where one is to be learnt"));
         }
         let begin = Cell::Text {
             id: self.tokenizer.begin(),
@@ -96,8 +94,6 @@ impl Layout<'_> {
         // Two positions stay free for at least one text token and the end.
         let room = self.shape.length.saturating_sub(2);
         let mut cut = false;
-        let pictures = parts.iter().filter(|part| matches!(part, Part::Picture(_)));
-        let pictures = pictures.count();
         let whole = pictures - self.image.tiles.cut(pictures);
         let mut seen = 0;
         let texts = texts(parts);
@@ -107,19 +103,20 @@ impl Layout<'_> {
                 if cut {
                     continue;
                 }
-                let views = views(picture, self.shape.resolution, self.image, seen > whole);
-                let views = views.map_err(|e| e.0)?;
-                let end = example.cells.len() + views.len() * cells_per_image;
+                let (side, in_tiles) = (self.shape.resolution, seen > whole);
+                let count = inputs(picture, side, self.image, in_tiles);
+                let end = example.cells.len() + count * cells_per_image;
                 // What follows would speak of a picture that is not there. (Its text still
                 // counts for the mixture, whose order no token count may change.)
                 let texts = self.shape.objective != Objective::Reconstruction;
-                let images = example.images.len() + views.len();
+                let images = example.images.len() + count;
                 cut = example.pictures == self.max_pictures
                     || images > self.shape.max_images
                     || (texts && end > room);
                 if !cut {
                     example.pictures += 1;
-                    for view in views {
+                    let views = views(picture, side, self.image, in_tiles);
+                    for view in views.map_err(|e| e.0)? {
                         let image = example.images.len() as u32;
                         let tokens = 0..cells_per_image as u32;
                         let cells = tokens.map(|token| Cell::Image { image, token });

@@ -92,6 +92,39 @@ pub fn choose_grid(
     best.map_or((1, 1), |(_, grid)| grid)
 }
 
+/// Rows and columns of a picture's tiles, where the whole comes among them, and how it is fitted to
+/// them; `None` where it is shown once.
+fn grid(
+    picture: &Picture,
+    side: usize,
+    config: &ImageConfig,
+    cut: bool,
+) -> Option<(usize, usize, Overview, Fit)> {
+    match config.tiles {
+        Tiles::None => None,
+        _ if !cut => None,
+        Tiles::Grid {
+            side: n, overview, ..
+        } => Some((n, n, overview, config.fit)),
+        Tiles::Dynamic {
+            least,
+            most,
+            overview,
+            ..
+        } => {
+            let (rows, columns) = choose_grid(picture.width, picture.height, side, least, most);
+            Some((rows, columns, overview, Fit::Pad))
+        }
+    }
+}
+
+/// How many inputs [`views`] makes of a picture.
+pub fn inputs(picture: &Picture, side: usize, config: &ImageConfig, cut: bool) -> usize {
+    grid(picture, side, config, cut).map_or(1, |(rows, columns, overview, _)| {
+        rows * columns + usize::from(overview != Overview::None)
+    })
+}
+
 /// The encoder's inputs for a picture, `[3, side, side]` each; `cut` where it is cut at all.
 ///
 /// # Errors
@@ -102,21 +135,8 @@ pub fn views(
     config: &ImageConfig,
     cut: bool,
 ) -> Result<Vec<Vec<f32>>, ImageError> {
-    let (rows, columns, overview, fit) = match config.tiles {
-        Tiles::None => return Ok(vec![prepare(picture, side, config)?]),
-        _ if !cut => return Ok(vec![prepare(picture, side, config)?]),
-        Tiles::Grid {
-            side: n, overview, ..
-        } => (n, n, overview, config.fit),
-        Tiles::Dynamic {
-            least,
-            most,
-            overview,
-            ..
-        } => {
-            let (rows, columns) = choose_grid(picture.width, picture.height, side, least, most);
-            (rows, columns, overview, Fit::Pad)
-        }
+    let Some((rows, columns, overview, fit)) = grid(picture, side, config, cut) else {
+        return Ok(vec![prepare(picture, side, config)?]);
     };
     let (width, height) = (columns * side, rows * side);
     let whole = ImageConfig {
