@@ -2,12 +2,10 @@
 //! document. Its pieces are read in the order of the rest of their names: `KEY.000.jpg` (or `jpeg`,
 //! `png`) is a picture, `KEY.001.txt` text to learn, `KEY.002.prompt` text that is shown only.
 
-use std::path::PathBuf;
-
 use crate::data::DataError;
 use crate::data::image::decode;
 use crate::data::source::{Fault, FileKind, Part, Source, kind_of};
-use crate::data::tar::{KEPT_FAULTS, Span, Walked, expand, walk};
+use crate::data::tar::{Span, Tars, Walked, walk};
 
 /// What a piece is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +53,9 @@ struct Group {
 /// The documents of a set of shards.
 #[derive(Debug)]
 pub struct Documents {
-    paths: Vec<PathBuf>,
+    tars: Tars,
     documents: Vec<Document>,
     pictures: bool,
-    lost: u64,
-    faults: Vec<Fault>,
 }
 
 impl Documents {
@@ -70,35 +66,23 @@ impl Documents {
     /// No such shards, or not one usable document in them.
     pub fn open(pattern: &str, pictures: bool) -> Result<Self, DataError> {
         let mut all = Self {
-            paths: expand(pattern)?,
+            tars: Tars::open(pattern)?,
             documents: Vec::new(),
             pictures,
-            lost: 0,
-            faults: Vec::new(),
         };
-        for shard in 0..all.paths.len() {
+        for shard in 0..all.tars.paths.len() {
             all.index(shard)?;
         }
         if all.documents.is_empty() {
-            let first = all.faults.first();
-            let why = first.map_or(String::new(), |fault| format!(" ({fault})"));
-            let message = format!("{pattern}: no usable document{why}");
-            return Err(DataError::Source(message));
+            return Err(all.tars.unusable(pattern, "document"));
         }
         Ok(all)
     }
 
-    fn fault(&mut self, place: String, why: &str) {
-        if self.faults.len() < KEPT_FAULTS {
-            let why = why.to_owned();
-            self.faults.push(Fault { place, why });
-        }
-    }
-
     fn index(&mut self, shard: usize) -> Result<(), DataError> {
-        let path = self.paths[shard].clone();
+        let path = self.tars.paths[shard].clone();
         let (mut number, mut group) = (0, Group::default());
-        let before = (self.documents.len() as u64, self.lost);
+        let before = (self.documents.len() as u64, self.tars.lost);
         let walked = walk(&path, |entry| {
             let Some(kind) = Kind::of(entry.extension) else {
                 return;
@@ -124,11 +108,11 @@ impl Documents {
         let broken = broken.or((number == 0).then(|| "no document inside".to_owned()));
         if let Some(why) = broken {
             // Estimated from those that could be read, as their number is not known.
-            let read = self.documents.len() as u64 + self.lost - before.0 - before.1;
+            let read = self.documents.len() as u64 + self.tars.lost - before.0 - before.1;
             let mean = (reached / read.max(1)).max(512);
-            self.lost += (size.saturating_sub(reached) / mean).max(1);
+            self.tars.lost += (size.saturating_sub(reached) / mean).max(1);
             let place = path.display().to_string();
-            self.fault(place, &format!("broken shard: {why}"));
+            self.tars.fault(place, format!("broken shard: {why}"));
         }
         Ok(())
     }
@@ -145,8 +129,9 @@ impl Documents {
                 true => "an entry is too large",
                 false => "no text (.txt)",
             };
-            self.lost += 1;
-            self.fault(self.place(shard, *number), why);
+            self.tars.lost += 1;
+            let place = self.tars.place(shard, *number);
+            self.tars.fault(place, why.to_owned());
         } else {
             group.pieces.sort_by(|a, b| a.0.cmp(&b.0));
             let pieces = group.pieces.into_iter();
@@ -159,12 +144,8 @@ impl Documents {
         *number += 1;
     }
 
-    fn place(&self, shard: usize, number: u32) -> String {
-        format!("{}#{number}", self.paths[shard].display())
-    }
-
     fn parts(&self, document: &Document, pictures: bool) -> Result<Vec<Part>, String> {
-        let path = &self.paths[document.shard as usize];
+        let path = &self.tars.paths[document.shard as usize];
         let mut parts = Vec::new();
         let mut has_text = false;
         for (kind, span) in &document.pieces {
@@ -200,22 +181,20 @@ impl Source for Documents {
     }
 
     fn lost(&self) -> (u64, &[Fault]) {
-        (self.lost, &self.faults)
+        self.tars.lost()
     }
 
     fn read(&self, n: u64, pictures: bool) -> Result<Vec<Part>, Fault> {
         let document = &self.documents[n as usize];
         self.parts(document, pictures).map_err(|why| Fault {
-            place: self.place(document.shard as usize, document.number),
+            place: self.tars.place(document.shard as usize, document.number),
             why,
         })
     }
 
     fn name(&self, n: u64) -> String {
         let document = &self.documents[n as usize];
-        let path = &self.paths[document.shard as usize];
-        let file = path.file_name().unwrap_or(path.as_os_str());
-        format!("{}#{}", file.to_string_lossy(), document.number)
+        self.tars.name(document.shard as usize, document.number)
     }
 }
 

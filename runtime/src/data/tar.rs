@@ -131,14 +131,60 @@ struct Sample {
     json: Option<Span>,
 }
 
+/// The shards of a source, and what is lost of them.
+#[derive(Debug)]
+pub(crate) struct Tars {
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) lost: u64,
+    faults: Vec<Fault>,
+}
+
+impl Tars {
+    /// The shards that `pattern` names.
+    pub(crate) fn open(pattern: &str) -> Result<Self, DataError> {
+        Ok(Self {
+            paths: expand(pattern)?,
+            lost: 0,
+            faults: Vec::new(),
+        })
+    }
+
+    pub(crate) fn fault(&mut self, place: String, why: String) {
+        if self.faults.len() < KEPT_FAULTS {
+            self.faults.push(Fault { place, why });
+        }
+    }
+
+    pub(crate) fn lost(&self) -> (u64, &[Fault]) {
+        (self.lost, &self.faults)
+    }
+
+    /// Where sample `number` of a shard lies, for a person.
+    pub(crate) fn place(&self, shard: usize, number: u32) -> String {
+        format!("{}#{number}", self.paths[shard].display())
+    }
+
+    /// The same without the folder.
+    pub(crate) fn name(&self, shard: usize, number: u32) -> String {
+        let path = &self.paths[shard];
+        let file = path.file_name().unwrap_or(path.as_os_str());
+        format!("{}#{number}", file.to_string_lossy())
+    }
+
+    /// None of the shards has a `what`.
+    pub(crate) fn unusable(&self, pattern: &str, what: &str) -> DataError {
+        let first = self.faults.first();
+        let why = first.map_or(String::new(), |fault| format!(" ({fault})"));
+        DataError::Source(format!("{pattern}: no usable {what}{why}"))
+    }
+}
+
 /// The samples of a set of shards.
 #[derive(Debug)]
 pub struct Shards {
-    paths: Vec<PathBuf>,
+    tars: Tars,
     samples: Vec<Sample>,
     prompt: String,
-    lost: u64,
-    faults: Vec<Fault>,
 }
 
 /// Entries of the sample being gathered.
@@ -156,16 +202,13 @@ impl Shards {
     /// whose last part holds `*` or a range such as `{00000..00041}`. Shards are taken in
     /// the order of their names. `prompt` goes before captions.
     pub fn open(pattern: &str, prompt: &str) -> Result<Self, DataError> {
-        let paths = expand(pattern)?;
         let mut shards = Self {
-            paths,
+            tars: Tars::open(pattern)?,
             samples: Vec::new(),
             prompt: prompt.to_owned(),
-            lost: 0,
-            faults: Vec::new(),
         };
         let (mut read_bytes, mut unread_bytes) = (0, Vec::new());
-        for shard in 0..shards.paths.len() {
+        for shard in 0..shards.tars.paths.len() {
             let (reached, size, broken) = shards.index(shard)?;
             read_bytes += reached;
             if broken {
@@ -175,28 +218,16 @@ impl Shards {
         // How many samples the unread part of a broken shard held is not known: estimated
         // from the mean size of those that could be read.
         let mean = (read_bytes / (shards.samples.len() as u64).max(1)).max(512);
-        shards.lost += unread_bytes.iter().map(|b| (b / mean).max(1)).sum::<u64>();
+        shards.tars.lost += unread_bytes.iter().map(|b| (b / mean).max(1)).sum::<u64>();
         if shards.samples.is_empty() {
-            let why = shards
-                .faults
-                .first()
-                .map_or(String::new(), |f| format!(" ({f})"));
-            return Err(DataError::Source(format!(
-                "{pattern}: no usable sample{why}"
-            )));
+            return Err(shards.tars.unusable(pattern, "sample"));
         }
         Ok(shards)
     }
 
-    fn fault(&mut self, place: String, why: String) {
-        if self.faults.len() < KEPT_FAULTS {
-            self.faults.push(Fault { place, why });
-        }
-    }
-
     /// Walks one shard: bytes walked, size, and whether the walk ended early.
     fn index(&mut self, shard: usize) -> Result<(u64, u64, bool), DataError> {
-        let path = self.paths[shard].clone();
+        let path = self.tars.paths[shard].clone();
         let place = path.display().to_string();
         let mut number = 0u32;
         let mut group = Group::default();
@@ -231,7 +262,7 @@ impl Shards {
             broken = Some("no sample inside".to_owned());
         }
         if let Some(why) = &broken {
-            self.fault(place, format!("broken shard: {why}"));
+            self.tars.fault(place, format!("broken shard: {why}"));
         }
         Ok((reached, size, broken.is_some()))
     }
@@ -256,19 +287,16 @@ impl Shards {
                     Some(_) => "no caption (.txt)",
                     None => "no picture",
                 };
-                self.lost += 1;
-                self.fault(self.place(shard, *number), why.to_owned());
+                self.tars.lost += 1;
+                let place = self.tars.place(shard, *number);
+                self.tars.fault(place, why.to_owned());
             }
         }
         *number += 1;
     }
 
-    fn place(&self, shard: usize, number: u32) -> String {
-        format!("{}#{number}", self.paths[shard].display())
-    }
-
     fn bytes(&self, sample: &Sample, span: Span) -> Result<Vec<u8>, String> {
-        span.read(&self.paths[sample.shard as usize])
+        span.read(&self.tars.paths[sample.shard as usize])
     }
 }
 
@@ -278,7 +306,7 @@ impl Source for Shards {
     }
 
     fn lost(&self) -> (u64, &[Fault]) {
-        (self.lost, &self.faults)
+        self.tars.lost()
     }
 
     fn read(&self, n: u64, pictures: bool) -> Result<Vec<Part>, Fault> {
@@ -295,16 +323,14 @@ impl Source for Shards {
             )
         };
         read().map_err(|why| Fault {
-            place: self.place(sample.shard as usize, sample.number),
+            place: self.tars.place(sample.shard as usize, sample.number),
             why,
         })
     }
 
     fn name(&self, n: u64) -> String {
         let sample = &self.samples[n as usize];
-        let path = &self.paths[sample.shard as usize];
-        let file = path.file_name().unwrap_or(path.as_os_str());
-        format!("{}#{}", file.to_string_lossy(), sample.number)
+        self.tars.name(sample.shard as usize, sample.number)
     }
 
     fn label(&self, n: u64) -> Option<String> {
