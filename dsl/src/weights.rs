@@ -121,6 +121,7 @@ pub fn read(display: &str, text: &str, model: &Model) -> Result<WeightMap, Diagn
     let mut reader = Reader {
         model,
         part: String::new(),
+        names: 0,
         diagnostics,
     };
     let map = reader.map(&table);
@@ -137,6 +138,8 @@ pub fn read(display: &str, text: &str, model: &Model) -> Result<WeightMap, Diagn
 struct Reader<'m> {
     model: &'m Model,
     part: String,
+    /// Foreign tensors that the rules so far name.
+    names: u64,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -278,40 +281,28 @@ impl Reader<'_> {
         if self.diagnostics.len() > before {
             return;
         }
-        let mut names = rules
-            .iter()
-            .map(|rule| rule.theirs.len() as u64)
-            .sum::<u64>();
         for index in 0..count.unwrap_or(1) {
-            let name = |text: &str| match count {
-                Some(_) => text.replace("{i}", &index.to_string()),
-                None => text.to_string(),
-            };
-            names += stack.unwrap_or(1).saturating_mul(theirs.len() as u64);
-            if names > MOST_NAMES {
+            let slices = stack.unwrap_or(1);
+            let more = slices.saturating_mul(theirs.len() as u64);
+            self.names = self.names.saturating_add(more);
+            if self.names > MOST_NAMES {
                 return self.bad(
                     span,
                     format!("the map names more than {MOST_NAMES} tensors"),
                 );
             }
-            let slice = |part: u64| {
-                theirs
-                    .iter()
-                    .enumerate()
-                    .map(move |(at, text)| (part, at, text))
-            };
-            let slices = (0..stack.unwrap_or(1)).flat_map(slice);
+            let block = count.map(|_| index);
+            let mut held = Vec::new();
+            for slice in 0..slices {
+                for (at, text) in theirs.iter().enumerate() {
+                    let name = numbered(text, "{e}", stack.map(|_| slice));
+                    let name = numbered(&name, "{i}", block);
+                    held.push((name, rows.as_ref().map(|rows| rows[at])));
+                }
+            }
             rules.push(Rule {
-                ours: name(ours),
-                theirs: slices
-                    .map(|(part, at, text)| {
-                        let text = match stack {
-                            Some(_) => text.replace("{e}", &part.to_string()),
-                            None => text.clone(),
-                        };
-                        (name(&text), rows.as_ref().map(|rows| rows[at]))
-                    })
-                    .collect(),
+                ours: numbered(ours, "{i}", block),
+                theirs: held,
                 stacked: stack.is_some(),
                 transposed,
                 shape: shape.clone(),
@@ -379,6 +370,14 @@ impl Reader<'_> {
     }
 }
 
+/// `text` with a number in the place of `mark`, where there is one.
+fn numbered(text: &str, mark: &str, number: Option<u64>) -> String {
+    number.map_or_else(
+        || text.to_string(),
+        |number| text.replace(mark, &number.to_string()),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -439,7 +438,11 @@ mod tests {
             .map(|(name, _)| &**name)
             .collect();
         assert_eq!(names, ["0.w2", "1.w2", "2.w2"]);
-        for (stack, fault) in [("0", "at least 1"), ("9_000_000", "more than 200000")] {
+        for (stack, fault) in [
+            ("0", "at least 1"),
+            ("9_000_000", "more than 200000"),
+            ("9_223_372_036_854_775_807", "more than 200000"),
+        ] {
             let error = read("map.toml", &text(stack), &model(&[])).expect_err("is wrong");
             assert!(error.to_string().contains(fault), "{error}");
         }
