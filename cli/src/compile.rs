@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen;
-use mm1_compiler::compile::{CompileError, Options, package_of as package_of_planned, plan_model};
+use mm1_compiler::compile::{
+    CompileError, Options, package_of as package_of_planned, plan_for, plan_model,
+};
 use mm1_compiler::target::{CpuTarget, GPU_TARGETS, Target};
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
@@ -78,8 +80,7 @@ fn compile_all(
     options: &Options,
     entry: Option<Entry>,
 ) -> Result<(Package, Texts), Failure> {
-    let planned =
-        plan_model(model, Purpose::All, options.verify).map_err(|error| refused(model, error))?;
+    let planned = plan_for(model, Purpose::All, options).map_err(|error| refused(model, error))?;
     let texts = Texts::new(model, &planned);
     let package = package_of_planned(model, &planned, options)
         .map_err(|error| refused(model, CompileError::Internal(error)))?;
@@ -101,13 +102,23 @@ pub fn package_and_texts(
     model: &Model,
     args: &ProgramArgs,
 ) -> Result<(Arc<Package>, Texts), Failure> {
-    let plan = || {
-        let planned = plan_model(model, Purpose::All, cfg!(debug_assertions))
-            .map_err(|error| refused(model, error))?;
+    let plan = |target: Option<&Options>| {
+        let planned = match target {
+            Some(options) => plan_for(model, Purpose::All, options),
+            None => plan_model(model, Purpose::All, cfg!(debug_assertions)),
+        };
+        let planned = planned.map_err(|error| refused(model, error))?;
         Ok::<_, Failure>(Texts::new(model, &planned))
     };
     if args.package.is_some() {
-        return Ok((package_of(model, args)?, plan()?));
+        let package = package_of(model, args)?;
+        let target = Target::parse(&package.target).ok();
+        let target = target.map(|target| Options {
+            target,
+            backend: codegen::Backend::preferred(),
+            verify: cfg!(debug_assertions),
+        });
+        return Ok((package, plan(target.as_ref())?));
     }
     let options = options(&Request::new(&args.backend, args.device))?;
     let entry = Entry::of(model, &options);
@@ -118,7 +129,7 @@ pub fn package_and_texts(
     if let Some(texts) = entry.as_ref().and_then(Entry::load_texts) {
         return Ok((Arc::new(package), texts));
     }
-    let texts = plan()?;
+    let texts = plan(Some(&options))?;
     if let Some(entry) = &entry {
         // A cache that cannot be written is no error.
         let _ = entry.store_texts(&texts);

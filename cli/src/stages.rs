@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::cranelift;
 use mm1_compiler::compile::{
-    Options, Planned, Scheduled, distinct_kernels, plan_model, schedule_kernels,
+    Options, Planned, Scheduled, distinct_kernels, plan_for, schedule_kernels,
 };
 use mm1_compiler::fuse::{self, Home};
 use mm1_compiler::summary::Summary;
@@ -63,8 +63,12 @@ pub fn stage(model: &Model, name: &str, request: &Request) -> Result<String, Fai
             )));
         }
     };
-    let planned = plan_model(model, Purpose::All, true).map_err(|error| refused(model, error))?;
-    print(&planned, &options(request)?)
+    let options = Options {
+        verify: true,
+        ..options(request)?
+    };
+    let planned = plan_for(model, Purpose::All, &options).map_err(|error| refused(model, error))?;
+    print(&planned, &options)
 }
 
 /// What a run directory shows of a compilation.

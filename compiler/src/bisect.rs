@@ -10,7 +10,7 @@ use mm1_dsl::model::Model;
 use mm1_package::Package;
 
 use crate::build::Purpose;
-use crate::compile::{CompileError, Options, package_of, plan_model};
+use crate::compile::{CompileError, Options, package_of, plan_for};
 use crate::fuse::{self, Home};
 use crate::graph::{DType, Graph, Value};
 use crate::plan;
@@ -40,7 +40,7 @@ impl Probe {
             fetch: &["loss".to_owned(), "z_loss".to_owned()],
             gradients,
         };
-        let mut planned = plan_model(model, purpose, options.verify)?;
+        let mut planned = plan_for(model, purpose, options)?;
         let program = &mut planned.programs[0];
         let graph = &mut program.source.graph;
         let named: BTreeMap<String, Value> = graph

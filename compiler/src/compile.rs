@@ -8,7 +8,7 @@ use std::fmt;
 
 use mm1_dsl::codes;
 use mm1_dsl::diagnostic::Diagnostic;
-use mm1_dsl::model::{Model, Objective};
+use mm1_dsl::model::{Model, Objective, Precision};
 use mm1_package::{
     DType, Extent, ExtentRef, Kernel as PackageKernel, Launch, ModelFacts, Package, Parameter,
     Program, Region, Role, Slot, Tensor, TileAxis,
@@ -86,9 +86,11 @@ pub struct BuiltFacts {
     pub layout: build::Layout,
     /// Sizes of generation.
     pub decode: build::DecodeShape,
+    /// Whether products read bf16 copies of weights, in a region of their own.
+    pub rounded_weights: bool,
 }
 
-/// Builds, optimises, fuses and plans all programs of a model.
+/// Builds, optimises, fuses and plans all programs of a model, for no machine in particular.
 ///
 /// # Errors
 /// The model's errors, or what no kernel covers.
@@ -97,18 +99,49 @@ pub fn plan_model(
     purpose: Purpose<'_>,
     verify: bool,
 ) -> Result<Planned, CompileError> {
+    plan_programs(model, purpose, None, verify)
+}
+
+/// As [`plan_model`], with what a target wants kept in memory beside.
+///
+/// # Errors
+/// As [`plan_model`].
+pub fn plan_for(
+    model: &Model,
+    purpose: Purpose<'_>,
+    options: &Options,
+) -> Result<Planned, CompileError> {
+    plan_programs(model, purpose, Some(&options.target), options.verify)
+}
+
+fn plan_programs(
+    model: &Model,
+    purpose: Purpose<'_>,
+    target: Option<&Target>,
+    verify: bool,
+) -> Result<Planned, CompileError> {
+    let rounded_weights = model.train.precision == Precision::Bf16
+        && target.is_some_and(Target::keeps_rounded_weights);
     let Programs {
         programs,
         layout,
         decode,
-    } = build::build(model, purpose).map_err(CompileError::Model)?;
+    } = build::build_with(model, purpose, rounded_weights).map_err(CompileError::Model)?;
+    let options = passes::Options {
+        rounded_weights,
+        ..passes::Options::of(&model.train, verify)
+    };
     let mut planned = Vec::with_capacity(programs.len());
     for source in programs {
-        planned.push(within_budget(source, model, verify)?);
+        planned.push(within_budget(source, model, &options)?);
     }
     Ok(Planned {
         programs: planned,
-        built: BuiltFacts { layout, decode },
+        built: BuiltFacts {
+            layout,
+            decode,
+            rounded_weights,
+        },
     })
 }
 
@@ -116,14 +149,13 @@ pub fn plan_model(
 fn within_budget(
     source: ProgramGraph,
     model: &Model,
-    verify: bool,
+    options: &passes::Options,
 ) -> Result<PlannedProgram, CompileError> {
-    let options = passes::Options::of(&model.train, verify);
     let budget = model.train.arena_mib << 20;
     if budget == 0 {
-        return Ok(plan_program(source, &options)?);
+        return Ok(plan_program(source, options)?);
     }
-    let all = plan_program(source.clone(), &options)?;
+    let all = plan_program(source.clone(), options)?;
     let again = passes::products_made_again(&all.source.graph);
     if again == 0 {
         return Ok(all);
@@ -147,7 +179,7 @@ fn within_budget(
         let middle = (fails + fits.0) / 2;
         let options = passes::Options {
             most_products: middle,
-            ..options
+            ..*options
         };
         let planned = plan_program(source.clone(), &options)?;
         match planned.plan.arena_bytes <= budget {
@@ -182,7 +214,7 @@ pub fn compile(
     purpose: Purpose<'_>,
     options: &Options,
 ) -> Result<Package, CompileError> {
-    let planned = plan_model(model, purpose, options.verify)?;
+    let planned = plan_for(model, purpose, options)?;
     Ok(package_of(model, &planned, options)?)
 }
 
@@ -220,6 +252,7 @@ pub fn compile_graph(graph: Graph, options: &Options) -> Result<Package, String>
                 sequences: 0,
                 prefill: 0,
             },
+            rounded_weights: false,
         },
     };
     let kernels = compile_kernels(&planned, options)?;
@@ -486,6 +519,7 @@ impl<'a> Assembly<'a> {
     fn new(model: ModelFacts, options: &Options, planned: &'a Planned) -> Self {
         let regions = [
             "parameters",
+            build::ROUNDED,
             "gradients",
             "moment1",
             "moment2",
@@ -595,6 +629,10 @@ impl<'a> Assembly<'a> {
         }
         self.ends
             .insert("parameters".to_owned(), layout.elements * 4);
+        if self.planned.built.rounded_weights {
+            self.ends
+                .insert(build::ROUNDED.to_owned(), layout.elements * 2);
+        }
         // What another optimizer keeps are tensors of its program.
         let flat: &[&str] = match layout.flat_moments {
             true => &["gradients", "moment1", "moment2"],

@@ -110,6 +110,8 @@ pub struct Flops {
 pub struct Memory {
     /// Weights, f32.
     pub parameters: u64,
+    /// Their bf16 copies, where the target keeps them.
+    pub rounded: u64,
     /// Gradients of the trained ones, f32.
     pub gradients: u64,
     /// What the optimizer keeps, f32.
@@ -394,6 +396,10 @@ fn memory(planned: &Planned) -> Memory {
     let most = |of: fn(&PlannedProgram) -> u64| planned.programs.iter().map(of).max().unwrap_or(0);
     let mut memory = Memory {
         parameters: layout.elements * 4,
+        rounded: match planned.built.rounded_weights {
+            true => layout.elements * 2,
+            false => 0,
+        },
         gradients: layout.trained_elements * 4,
         moments: match layout.flat_moments {
             true => layout.trained_elements * 8,
@@ -408,6 +414,7 @@ fn memory(planned: &Planned) -> Memory {
         total: 0,
     };
     memory.total = memory.parameters
+        + memory.rounded
         + memory.gradients
         + memory.moments
         + memory.constants

@@ -64,6 +64,16 @@ impl Target {
         }
     }
 
+    /// Whether bf16 copies of weights are kept for products. On Hopper the copy is read by bulk
+    /// copies at twice the speed (docs/bench/gpu.md); a CPU rounds while it packs, which costs
+    /// nothing beside the copy's memory.
+    pub fn keeps_rounded_weights(&self) -> bool {
+        match self {
+            Self::Cpu(_) => false,
+            Self::Gpu(target) => target.wgmma,
+        }
+    }
+
     /// The name that selects it.
     pub fn name(&self) -> &'static str {
         match self {

@@ -40,7 +40,13 @@ pub struct Executor {
     device: Box<dyn Device>,
     sizes: Sizes,
     package: Arc<Package>,
+    /// Parameters were written since their bf16 copies were made; of a package that has such.
+    copies_are_stale: bool,
 }
+
+/// The program that makes the bf16 copies of all parameters, and the region of the copies.
+const ROUND_WEIGHTS: &str = "round_weights";
+const ROUNDED: &str = "rounded";
 
 impl Executor {
     /// [`Self::with_device`] on the CPU with `threads` threads (the caller is one of them).
@@ -62,6 +68,7 @@ impl Executor {
                 values: package.extents.iter().map(|extent| extent.bound).collect(),
                 version: 1,
             },
+            copies_are_stale: package.program(ROUND_WEIGHTS).is_some(),
             package,
         };
         executor.derive_sizes();
@@ -152,6 +159,7 @@ impl Executor {
             }
             layout = layout.full();
         }
+        self.wrote(tensor.slot.region as usize);
         let source: &[u8] = bytemuck::cast_slice(data);
         let region = tensor.slot.region as usize;
         layout.runs(|in_memory, packed, length| {
@@ -223,6 +231,7 @@ impl Executor {
         bytes: &[u8],
     ) -> Result<(), ExecutorError> {
         let region = self.region_index(name, offset, bytes.len() as u64)?;
+        self.wrote(region);
         Ok(self.device.write(region, offset, bytes)?)
     }
 
@@ -230,6 +239,7 @@ impl Executor {
     pub fn fill_region(&mut self, name: &str, value: u8) -> Result<(), ExecutorError> {
         let region = self.region_index(name, 0, 0)?;
         let bytes = self.package.regions[region].bytes;
+        self.wrote(region);
         Ok(self.device.fill(region, 0, bytes, value)?)
     }
 
@@ -262,7 +272,31 @@ impl Executor {
     /// Runs a program once. Launches without tiles (no images, say) are skipped.
     pub fn run(&mut self, program: &str) -> Result<(), ExecutorError> {
         let index = self.program_index(program)?;
+        self.refresh_copies(index)?;
         Ok(self.device.run(index, &self.sizes)?)
+    }
+
+    /// Notes that the host writes a region.
+    fn wrote(&mut self, region: usize) {
+        if self.package.regions[region].name == "parameters" {
+            self.copies_are_stale = self.package.program(ROUND_WEIGHTS).is_some();
+        }
+    }
+
+    /// Makes the copies of parameters that the host has written, for a program that reads copies.
+    /// What `apply` changes it copies itself.
+    fn refresh_copies(&mut self, program: usize) -> Result<(), ExecutorError> {
+        let Some(rounded) = self.package.region(ROUNDED) else {
+            return Ok(());
+        };
+        let launches = &self.package.programs[program].launches;
+        let mut slots = launches.iter().flat_map(|launch| &launch.args);
+        if self.copies_are_stale && slots.any(|slot| slot.region == rounded) {
+            let index = self.program_index(ROUND_WEIGHTS)?;
+            self.device.run(index, &self.sizes)?;
+            self.copies_are_stale = false;
+        }
+        Ok(())
     }
 
     /// Runs a program `repeats` times (at least once) and returns each launch's shortest time.
@@ -273,6 +307,7 @@ impl Executor {
         repeats: usize,
     ) -> Result<Vec<LaunchTime>, ExecutorError> {
         let index = self.program_index(program)?;
+        self.refresh_copies(index)?;
         let launches = self.package.programs[index].launches.len();
         let seconds = self
             .device

@@ -12,7 +12,7 @@ use std::thread;
 
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::{Backend, mlir};
-use mm1_compiler::compile::{Body, Scheduled, plan_model, schedule_kernels};
+use mm1_compiler::compile::{Body, Options, Scheduled, plan_for, schedule_kernels};
 use mm1_compiler::kernel::StageKind;
 use mm1_compiler::target::{GPU_TARGETS, GpuTarget, Target};
 use mm1_dsl::model::Precision;
@@ -76,10 +76,14 @@ pub fn modules(
     let loaded = mm1_dsl::load(model, &sets)
         .map_err(|diagnostics| diagnostics.sorted().render(false).to_string())?;
     let fault = |error: String| format!("{}: {error}", model.display());
+    let options = Options {
+        target: Target::Gpu(card()),
+        backend: Backend::Mlir,
+        verify: false,
+    };
     let planned =
-        plan_model(&loaded, Purpose::All, false).map_err(|error| fault(error.to_string()))?;
-    let scheduled =
-        schedule_kernels(&planned, Backend::Mlir, &Target::Gpu(card())).map_err(fault)?;
+        plan_for(&loaded, Purpose::All, &options).map_err(|error| fault(error.to_string()))?;
+    let scheduled = schedule_kernels(&planned, options.backend, &options.target).map_err(fault)?;
     let precision = match loaded.train.precision {
         Precision::F32 => "f32",
         Precision::Bf16 => "bf16",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mm1_compiler::build::{Purpose, build};
+use mm1_compiler::build::{Purpose, ROUNDED, build};
 use mm1_compiler::graph::{Graph, InputRole, Op, Value, capped};
 use mm1_compiler::interpret::{Tensor, interpret, interpret_rounded};
 use mm1_dsl::model::Model;
@@ -167,6 +167,14 @@ impl Case {
                         "router_z_weight" => scalar(self.expert_weights()[1]),
                         name => self.fixture.get(name).clone(),
                     },
+                    Op::Input(InputRole::State(region)) if region == ROUNDED => {
+                        let weight = node.name.strip_prefix("rounded.").unwrap_or_default();
+                        let mut copy = self.fixture.get(&format!("weights/{weight}")).clone();
+                        for x in &mut copy.data {
+                            *x = half::bf16::from_f32(*x as f32).to_f64();
+                        }
+                        copy
+                    }
                     // Gradients start from nothing.
                     Op::Input(InputRole::State(_)) => {
                         let dims = node.types[0].dims.iter().filter_map(|dim| dim.fixed());

@@ -86,6 +86,7 @@ pub fn text(summary: &Summary) -> String {
     let memory = &summary.memory;
     let rows = [
         ("parameters", memory.parameters),
+        ("rounded", memory.rounded),
         ("gradients", memory.gradients),
         ("moments", memory.moments),
         ("constants", memory.constants),

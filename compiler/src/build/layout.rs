@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use mm1_package::Init;
 
-use super::ProgramGraph;
+use super::{ProgramGraph, ROUNDED};
 use crate::graph::{Graph, InputRole, Op, Value};
 
 /// Elements of one row of the gradient-norm reduction; the flat arrays are a multiple of it.
 pub const BLOCK: u64 = 4096;
 
-/// Elements to which each parameter is aligned: 64 bytes.
-const ALIGN: u64 = 16;
+/// Elements to which each parameter is aligned: 64 bytes of its bf16 copy.
+const ALIGN: u64 = 32;
 
 /// One parameter.
 #[derive(Clone, Debug)]
@@ -142,6 +142,10 @@ impl Layout {
     pub fn bind(&self, name: &str, graph: Graph) -> ProgramGraph {
         let mut bindings = BTreeMap::new();
         let mut bind = |name: String, region: &str, offset: u64| {
+            if region == "parameters" {
+                let copy = (ROUNDED.to_owned(), offset * 2);
+                bindings.insert(format!("{ROUNDED}.{name}"), copy);
+            }
             bindings.insert(name, (region.to_owned(), offset * 4));
         };
         for slot in &self.parameters {
@@ -153,7 +157,9 @@ impl Layout {
                 bind(format!("{region}.{index}"), region, group.offset);
             }
         }
-        bind("gradients".to_owned(), "gradients", 0);
+        for region in ["parameters", "gradients"] {
+            bind(region.to_owned(), region, 0);
+        }
         ProgramGraph {
             name: name.to_owned(),
             graph,

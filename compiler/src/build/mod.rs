@@ -22,6 +22,9 @@ pub use layout::{FlatGroup, Layout, ParameterSlot};
 use crate::autodiff::differentiate;
 use crate::graph::{Binary, Dim, Graph, InputRole, NodeId, Op, Type, Unary, Value};
 
+/// Region of the parameters' bf16 copies, which has their order; the copy of NAME is `rounded.NAME`.
+pub const ROUNDED: &str = "rounded";
+
 /// Rows whose logits exist at one time.
 pub const LOSS_CHUNK: u64 = 256;
 
@@ -164,6 +167,14 @@ type Outcome<T> = Result<T, Vec<Diagnostic>>;
 /// # Errors
 /// Diagnostics that point at the graph files.
 pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
+    build_with(model, purpose, false)
+}
+
+/// As [`build`]; `rounded` adds what keeps bf16 copies of all parameters up to date.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with(model: &Model, purpose: Purpose<'_>, rounded: bool) -> Outcome<Programs> {
     let settings = Settings::new(model);
     let accumulate = loss_graph(model, &settings, true)?;
     let layout = Layout::new(
@@ -175,9 +186,11 @@ pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
     check_patterns(model, &layout)?;
     let decode = decode_shape(model);
     let mut programs = Vec::new();
+    let round = rounded.then(|| layout.bind("round_weights", round_graph(&layout)));
     if let Purpose::Fetch { fetch, gradients } = purpose {
         let graph = fetch_graph(accumulate, fetch, gradients)?;
         programs.push(layout.bind("run", graph));
+        programs.extend(round);
         return Ok(Programs {
             programs,
             layout,
@@ -186,11 +199,16 @@ pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
     }
     programs.push(layout.bind("accumulate", gradient_graph(accumulate)?));
     programs.push(layout.bind("gradient_norm", norm_graph(&layout)));
-    programs.push(layout.bind("apply", optimizer::apply_graph(model, &layout)));
+    let mut apply = optimizer::apply_graph(model, &layout);
+    if rounded {
+        round_new_weights(&mut apply);
+    }
+    programs.push(layout.bind("apply", apply));
     let mut evaluate = loss_graph(model, &settings, false)?;
     evaluate.name_losses();
     programs.push(layout.bind("evaluate", evaluate.graph));
     if model.objective != Objective::Language {
+        programs.extend(round);
         return Ok(Programs {
             programs,
             layout,
@@ -214,6 +232,7 @@ pub fn build(model: &Model, purpose: Purpose<'_>) -> Outcome<Programs> {
         "decode",
         decode_graph(model, &settings, "decode", decode.sequences, 1)?,
     ));
+    programs.extend(round);
     Ok(Programs {
         programs,
         layout,
@@ -546,6 +565,40 @@ fn norm_graph(layout: &Layout) -> Graph {
     let total = graph.add("gradient_norm_squared", Op::sum(&[0]), &[rows]);
     graph.output("gradient_norm_squared", total);
     graph
+}
+
+/// The bf16 copies of all parameters, for when the host has written some.
+fn round_graph(layout: &Layout) -> Graph {
+    let mut graph = Graph::default();
+    let role = Op::Input(InputRole::State("parameters".to_owned()));
+    let ty = Type::new(DType::F32, [Dim::Fixed(layout.elements)]);
+    let all = graph.add_typed("parameters", role, vec![ty], &[]);
+    round(&mut graph, all, all.into());
+    graph
+}
+
+/// Keeps the bf16 copies up to date with the weights that a program replaces.
+fn round_new_weights(graph: &mut Graph) {
+    for output in graph.outputs.clone() {
+        let Some(replaced) = output.replaces else {
+            continue;
+        };
+        if matches!(graph.op(replaced), Op::Input(InputRole::State(region)) if region == "parameters")
+        {
+            round(graph, replaced, output.value);
+        }
+    }
+}
+
+/// Replaces the copy of some parameters by a value that is rounded.
+fn round(graph: &mut Graph, parameters: NodeId, value: Value) {
+    let ty = graph.ty(value).with_dtype(DType::Bf16);
+    let role = Op::Input(InputRole::State(ROUNDED.to_owned()));
+    let name = format!("{ROUNDED}.{}", graph.node(parameters).name);
+    let copy = graph.add_typed(name, role, vec![ty.clone()], &[]);
+    let cast = format!("{}.bf16", graph.value_name(value));
+    let cast = graph.add_typed(cast, Op::Cast, vec![ty], &[value]);
+    graph.update(copy, cast.into());
 }
 
 /// The state that holds the tokens of the images in use.

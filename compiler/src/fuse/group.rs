@@ -412,6 +412,7 @@ fn takes_epilogue(op: &Op) -> bool {
             | Op::GatherRows
             | Op::TakeRows
             | Op::Broadcast
+            | Op::AdamW { .. }
     )
 }
 

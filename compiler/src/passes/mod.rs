@@ -9,6 +9,7 @@ mod choose_recomputation;
 mod drop_dead_code;
 mod fold_constants;
 mod merge_duplicates;
+mod read_rounded_weights;
 mod simplify;
 
 pub use assign_precision::assign_precision;
@@ -16,6 +17,7 @@ pub use choose_recomputation::{choose_recomputation, is_recomputed, products_mad
 pub use drop_dead_code::drop_dead_code;
 pub use fold_constants::fold_constants;
 pub use merge_duplicates::merge_duplicates;
+pub use read_rounded_weights::read_rounded_weights;
 pub use simplify::simplify;
 
 use mm1_dsl::model::{Precision, Recompute, Train};
@@ -28,6 +30,8 @@ use crate::graph::{DType, Graph};
 pub struct Options {
     /// Contractions in bf16, with this element type of the residual stream; `None` keeps f32.
     pub mixed_precision: Option<DType>,
+    /// Whether products read the bf16 copies of weights that a target keeps.
+    pub rounded_weights: bool,
     /// What the backward pass makes again.
     pub recompute: Recompute,
     /// How many products it makes again at most.
@@ -94,6 +98,15 @@ pub const PASSES: &[Pass] = &[
         run: |graph, _| merge_duplicates(graph),
     },
     Pass {
+        name: "read_rounded_weights",
+        why: "before the last drop_dead_code, because the casts that it replaces are dead",
+        run: |graph, options| {
+            if options.rounded_weights {
+                read_rounded_weights(graph);
+            }
+        },
+    },
+    Pass {
         name: "drop_dead_code",
         why: "before choose_recomputation, because a dead reader must not decide what is kept; fusion gives every node a kernel",
         run: |graph, _| drop_dead_code(graph),
@@ -115,6 +128,7 @@ impl Options {
         };
         Self {
             mixed_precision: (train.precision == Precision::Bf16).then_some(residual),
+            rounded_weights: false,
             recompute: train.recompute,
             most_products: usize::MAX,
             verify,

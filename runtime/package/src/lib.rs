@@ -7,9 +7,11 @@
 //! # Memory
 //! Storage is a set of [`Region`]s, each one allocation: `parameters`, `gradients` (flat f32
 //! arrays in which every trained parameter has the same offset), `moment1`, `moment2` (what the
-//! optimizer keeps: arrays like these, or tensors of role state), `constants`, `state` (KV caches), `inputs`, `outputs` and `arena` (values that
-//! live within one program run). A [`Slot`] is a region and a byte offset. Regions persist
-//! between program runs except `arena`, whose content is undefined at the start of a run.
+//! optimizer keeps: arrays like these, or tensors of role state), `rounded` (bf16 copies of all
+//! parameters in the same order, for targets that want them), `constants`, `state` (KV caches),
+//! `inputs`, `outputs` and `arena` (values that live within one program run). A [`Slot`] is a
+//! region and a byte offset. Regions persist between program runs except `arena`, whose content
+//! is undefined at the start of a run.
 //! All offsets are multiples of 64.
 //!
 //! # Programs
@@ -74,7 +76,8 @@ pub struct Package {
     pub kernels: Vec<Kernel>,
     /// Position-independent machine code of all kernels, or their PTX.
     pub code: Vec<u8>,
-    /// Programs by name: `accumulate`, `apply`, `evaluate`, `encode_images`, `prefill`, `decode`, `run`.
+    /// Programs by name: `accumulate`, `apply`, `evaluate`, `encode_images`, `prefill`, `decode`,
+    /// `round_weights`, `run`.
     pub programs: Vec<Program>,
 }
 

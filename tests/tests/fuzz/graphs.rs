@@ -114,6 +114,7 @@ fn legal(graph: &Graph, when: &str) -> Result<(), String> {
 fn plain() -> Options {
     Options {
         mixed_precision: None,
+        rounded_weights: false,
         recompute: Recompute::Products,
         most_products: usize::MAX,
         verify: true,
@@ -154,6 +155,7 @@ fn passes_keep_the_meaning() {
         let mut graph = example.graph.clone();
         let options = Options {
             mixed_precision: Some(residual),
+            rounded_weights: false,
             ..plain()
         };
         optimize(&mut graph, &options).map_err(|error| format!("in bf16: {error}"))?;

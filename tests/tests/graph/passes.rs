@@ -66,6 +66,7 @@ fn options(text: &str) -> Options {
     };
     Options {
         mixed_precision: residual.map(|name| DType::from_name(name).unwrap()),
+        rounded_weights: false,
         recompute,
         most_products: usize::MAX,
         verify: true,
@@ -135,6 +136,7 @@ fn an_ill_formed_graph_is_named() {
     let mut graph = parse("%x: f32[4] = input()\n%y: f32[5] = exp(%x)\noutput y = %y\n").unwrap();
     let options = Options {
         mixed_precision: None,
+        rounded_weights: false,
         recompute: Recompute::None,
         most_products: usize::MAX,
         verify: true,

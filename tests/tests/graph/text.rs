@@ -126,6 +126,7 @@ fn damaged_graphs_are_refused_or_compiled_without_a_panic() {
         }
         let options = Options {
             mixed_precision: None,
+            rounded_weights: false,
             recompute: Recompute::None,
             most_products: usize::MAX,
             verify: true,

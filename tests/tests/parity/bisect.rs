@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use mm1_compiler::bisect::Probe;
 use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::Options;
+use mm1_compiler::graph::Graph;
 use mm1_compiler::interpret::{Check, Tensor, replay};
 use mm1_compiler::target::{CpuTarget, Target};
 use mm1_runtime::executor::Executor;
@@ -94,8 +95,8 @@ fn outputs(case: &Case, probe: &Probe, mut executor: Executor) -> BTreeMap<Strin
 }
 
 /// Inputs as the kernels read them: f32.
-fn inputs(case: &Case) -> BTreeMap<String, Tensor> {
-    let mut inputs = case.inputs(&case.graph());
+fn inputs(case: &Case, graph: &Graph) -> BTreeMap<String, Tensor> {
+    let mut inputs = case.inputs(graph);
     for tensor in inputs.values_mut() {
         let rounded = tensor.data.iter().map(|x| f64::from(*x as f32));
         tensor.data = rounded.collect();
@@ -104,7 +105,12 @@ fn inputs(case: &Case) -> BTreeMap<String, Tensor> {
 }
 
 fn checks(case: &Case, probe: &Probe, values: &BTreeMap<String, Vec<f32>>) -> Vec<Check> {
-    let checks = replay(&probe.graph, &case.extents(), &inputs(case), values);
+    let checks = replay(
+        &probe.graph,
+        &case.extents(),
+        &inputs(case, &probe.graph),
+        values,
+    );
     checks.unwrap_or_else(|error| panic!("{}: {error}", case.name))
 }
 

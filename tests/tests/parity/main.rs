@@ -13,6 +13,7 @@ mod objectives;
 mod optimizers;
 mod recomputation;
 mod references;
+mod rounded;
 mod training;
 
 /// One test per code generator of this build from a function of it.
