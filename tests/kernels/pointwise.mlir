@@ -1,6 +1,6 @@
-// adamw: teams rows, vector Some(0), 1 warps, 4 lanes of 32 threads
+// adamw+cast: teams rows, vector Some(0), 1 warps, 4 lanes of 32 threads
 llvm.mlir.global external @scratch() {addr_space = 3 : i32, alignment = 64 : i64} : !llvm.array<0 x i8>
-llvm.func @kernel(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %arg4: !llvm.ptr, %arg5: !llvm.ptr, %arg6: !llvm.ptr, %arg7: !llvm.ptr, %arg8: !llvm.ptr, %tiles: i64) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>} {
+llvm.func @kernel(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %arg4: !llvm.ptr, %arg5: !llvm.ptr, %arg6: !llvm.ptr, %arg7: !llvm.ptr, %arg8: !llvm.ptr, %arg9: !llvm.ptr, %tiles: i64) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>} {
 %everyone = arith.constant -1 : i32
 %clamp = arith.constant 31 : i32
 %thread32 = nvvm.read.ptx.sreg.tid.x : i32
@@ -28,9 +28,9 @@ scf.if %exists {
 %t3 = arith.addi %t0, %t1 : i64
 %t4 = arith.divui %t3, %t2 : i64
 %t5 = arith.constant 1 : i64
-scf.for %v17 = %tile_begin to %tile_end step %t5 : i64 {
+scf.for %v18 = %tile_begin to %tile_end step %t5 : i64 {
 %t6 = arith.constant 128 : i64
-%t7 = arith.muli %v17, %t6 : i64
+%t7 = arith.muli %v18, %t6 : i64
 %t8 = arith.constant 128 : i64
 %t9 = arith.addi %t7, %t8 : i64
 %t10 = arith.minsi %t9, %t0 : i64
@@ -43,22 +43,22 @@ scf.for %v17 = %tile_begin to %tile_end step %t5 : i64 {
 %t17 = arith.muli %member, %t16 : i64
 %t18 = arith.addi %t7, %t17 : i64
 %t19 = arith.constant 128 : i64
-scf.for %v32 = %t18 to %t10 step %t19 : i64 {
+scf.for %v33 = %t18 to %t10 step %t19 : i64 {
 %t20 = arith.constant 4 : i64
-%t21 = arith.muli %v32, %t20 : i64
+%t21 = arith.muli %v33, %t20 : i64
 %t22 = llvm.getelementptr %arg0[%t21] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 %t23 = llvm.load %t22 {alignment = 16 : i64} : !llvm.ptr -> vector<4xf32>
 %t24 = vector.broadcast %t11 : f32 to vector<4xf32>
 %t25 = arith.mulf %t24, %t23 : vector<4xf32>
 %t26 = arith.subf %t23, %t25 : vector<4xf32>
 %t27 = arith.constant 4 : i64
-%t28 = arith.muli %v32, %t27 : i64
+%t28 = arith.muli %v33, %t27 : i64
 %t29 = llvm.getelementptr %arg2[%t28] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 %t30 = llvm.load %t29 {alignment = 16 : i64} : !llvm.ptr -> vector<4xf32>
 %t31 = arith.constant dense<0x3F666666> : vector<4xf32>
 %t32 = arith.mulf %t30, %t31 : vector<4xf32>
 %t33 = arith.constant 4 : i64
-%t34 = arith.muli %v32, %t33 : i64
+%t34 = arith.muli %v33, %t33 : i64
 %t35 = llvm.getelementptr %arg1[%t34] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 %t36 = llvm.load %t35 {alignment = 16 : i64} : !llvm.ptr -> vector<4xf32>
 %t37 = vector.broadcast %t12 : f32 to vector<4xf32>
@@ -69,7 +69,7 @@ scf.for %v32 = %t18 to %t10 step %t19 : i64 {
 %t42 = vector.broadcast %t13 : f32 to vector<4xf32>
 %t43 = arith.divf %t41, %t42 : vector<4xf32>
 %t44 = arith.constant 4 : i64
-%t45 = arith.muli %v32, %t44 : i64
+%t45 = arith.muli %v33, %t44 : i64
 %t46 = llvm.getelementptr %arg3[%t45] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 %t47 = llvm.load %t46 {alignment = 16 : i64} : !llvm.ptr -> vector<4xf32>
 %t48 = arith.constant dense<0x3F733333> : vector<4xf32>
@@ -88,17 +88,22 @@ scf.for %v32 = %t18 to %t10 step %t19 : i64 {
 %t61 = arith.mulf %t59, %t60 : vector<4xf32>
 %t62 = arith.subf %t26, %t61 : vector<4xf32>
 %t63 = arith.constant 4 : i64
-%t64 = arith.muli %v32, %t63 : i64
+%t64 = arith.muli %v33, %t63 : i64
 %t65 = llvm.getelementptr %arg0[%t64] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 llvm.store %t62, %t65 {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr
 %t66 = arith.constant 4 : i64
-%t67 = arith.muli %v32, %t66 : i64
+%t67 = arith.muli %v33, %t66 : i64
 %t68 = llvm.getelementptr %arg2[%t67] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 llvm.store %t41, %t68 {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr
 %t69 = arith.constant 4 : i64
-%t70 = arith.muli %v32, %t69 : i64
+%t70 = arith.muli %v33, %t69 : i64
 %t71 = llvm.getelementptr %arg3[%t70] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 llvm.store %t53, %t71 {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr
+%t72 = arith.constant 2 : i64
+%t73 = arith.muli %v33, %t72 : i64
+%t74 = llvm.getelementptr %arg9[%t73] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+%t75 = arith.truncf %t62 : vector<4xf32> to vector<4xbf16>
+llvm.store %t75, %t74 {alignment = 8 : i64} : vector<4xbf16>, !llvm.ptr
 }
 }
 }

@@ -14,7 +14,7 @@ use crate::root;
 
 /// File name, precision, kernel, a word of its schedule. The first kernel that fits is shown.
 const SHOWN: [(&str, &str, &str, &str); 9] = [
-    ("pointwise", "bf16", "adamw", ""),
+    ("pointwise", "bf16", "adamw+cast", ""),
     ("norm", "bf16", "norm", ""),
     ("loss", "bf16", "linear_cross_entropy_rows", ""),
     ("transposing-copy", "f32", "copy", ""),
@@ -109,7 +109,7 @@ fn rows_are_read_and_written_by_sixteen_bytes() {
     let model = root().join("../models/bench/3b.toml");
     let mut all = modules(&model, None, &mut BTreeSet::new()).unwrap();
     let names = [
-        "adamw",
+        "adamw+cast",
         "add",
         "cast",
         "gather",

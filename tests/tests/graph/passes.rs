@@ -33,7 +33,9 @@ fn outputs(graph: &Graph) -> BTreeMap<String, Tensor> {
             Dim::Scaled { extent, scale } => (graph.extents[extent.0 as usize].bound - 1) * scale,
         };
         let dims: Vec<u64> = ty.dims.iter().map(size).collect();
-        let seed = node.name.bytes().map(u64::from).sum::<u64>();
+        // A copy of a weight has its numbers; nothing is rounded here.
+        let weight = node.name.strip_prefix("rounded.").unwrap_or(&node.name);
+        let seed = weight.bytes().map(u64::from).sum::<u64>();
         let data = (0..dims.iter().product::<u64>())
             .map(|i| match ty.dtype {
                 DType::I32 => (i % 3) as f64,
@@ -54,7 +56,7 @@ fn outputs(graph: &Graph) -> BTreeMap<String, Tensor> {
 }
 
 /// `// residual: bf16` in the first line asks for mixed precision, `// recompute: cheap` for
-/// copies.
+/// copies, `// rounded` for reads of rounded weights.
 fn options(text: &str) -> Options {
     let first = text.lines().next().unwrap_or_default();
     let residual = first.strip_prefix("// residual: ");
@@ -66,7 +68,7 @@ fn options(text: &str) -> Options {
     };
     Options {
         mixed_precision: residual.map(|name| DType::from_name(name).unwrap()),
-        rounded_weights: false,
+        rounded_weights: first == "// rounded",
         recompute,
         most_products: usize::MAX,
         verify: true,

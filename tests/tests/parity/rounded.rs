@@ -109,7 +109,12 @@ fn no_product_rounds_a_weight_and_no_other_target_keeps_copies() {
 #[test]
 fn a_step_rounds_what_it_stores() {
     let mut bounded = 0;
-    for name in [MODELS[0], "objectives/contrastive", "references/mixtral"] {
+    for name in [
+        MODELS[0],
+        "objectives/contrastive",
+        "references/mixtral",
+        "optimizers/adafactor",
+    ] {
         let case = Case::load(name, &SETS);
         let planned = plan_for(&case.model, Purpose::All, &options()).unwrap();
         let names = planned.programs.iter().map(|it| it.source.name.as_str());
@@ -120,17 +125,25 @@ fn a_step_rounds_what_it_stores() {
         };
         assert!(copies(program("accumulate")) > 5, "{name}");
         let apply = program("apply");
-        let stored = |name: String| {
+        let stored = |name: &str| {
             let mut outputs = apply.outputs.iter();
             outputs.find(|it| it.name == name).unwrap().value
         };
-        for (index, group) in planned.built.layout.groups.iter().enumerate() {
-            bounded += usize::from(group.bounds.is_some());
-            let copy = stored(format!("{ROUNDED}.{index}"));
+        let mut rounded = 0;
+        for output in &apply.outputs {
+            let replaced = apply.op(output.replaces.unwrap());
+            if !matches!(replaced, Op::Input(InputRole::State(it)) if it == "parameters") {
+                continue;
+            }
+            let copy = stored(&format!("{ROUNDED}.{}", output.name));
             assert_eq!(*apply.op(copy.node), Op::Cast, "{name}");
-            let weights = stored(format!("parameters.{index}"));
-            assert_eq!(apply.operands(copy.node), [weights], "{name}");
+            assert_eq!(apply.operands(copy.node), [output.value], "{name}");
+            rounded += 1;
         }
+        assert_eq!(copies(apply), rounded, "{name}");
+        let groups = &planned.built.layout.groups;
+        assert!(rounded >= groups.len() && rounded > 0, "{name}");
+        bounded += groups.iter().filter(|it| it.bounds.is_some()).count();
     }
     assert!(bounded > 0);
 }

@@ -434,6 +434,9 @@ fn choose_shape(
     wanted: Option<Shape>,
 ) -> Result<(), String> {
     let mut best: Option<(u64, Shape)> = None;
+    // A function's polynomial beside 64 accumulators spills at 96 registers.
+    let functions = plan.kernel.exprs.iter();
+    let functions = functions.filter(|it| matches!(it, Expr::Unary(..))).count();
     for shape in SHAPES {
         let [rows, columns] = shape.tile.map(u64::from);
         let accumulators = plan.products.len() as u64 * columns / 2;
@@ -442,7 +445,7 @@ fn choose_shape(
         let one_warp = rows == 128 && shape.blocks == 2;
         if wanted.is_some_and(|wanted| wanted != shape)
             || accumulators > room
-            || one_warp && plan.computes()
+            || one_warp && (plan.computes() || functions > 0)
             || shape.stages(plan.products.len()) < 2
         {
             continue;
