@@ -10,10 +10,9 @@ use mm1_dsl::model::Model;
 use mm1_package::Package;
 
 use crate::build::Purpose;
-use crate::compile::{CompileError, Options, package_of, plan_for};
+use crate::compile::{CompileError, Options, fuse_and_plan, package_of, plan_for};
 use crate::fuse::{self, Home};
 use crate::graph::{DType, Graph, Value};
-use crate::plan;
 
 /// A program whose stored values can all be read.
 pub struct Probe {
@@ -76,8 +75,7 @@ impl Probe {
                 calls.insert(info.name.clone(), made_by);
             }
         }
-        program.fused = fuse::fuse(graph)?;
-        program.plan = plan::plan(&program.fused);
+        (program.fused, program.plan) = fuse_and_plan(graph, Some(&options.target))?;
         let after = hashes(&program.fused);
         if after != before {
             let same = before

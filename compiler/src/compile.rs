@@ -133,7 +133,7 @@ fn plan_programs(
     };
     let mut planned = Vec::with_capacity(programs.len());
     for source in programs {
-        planned.push(within_budget(source, model, &options)?);
+        planned.push(within_budget(source, model, &options, target)?);
     }
     Ok(Planned {
         programs: planned,
@@ -150,12 +150,13 @@ fn within_budget(
     source: ProgramGraph,
     model: &Model,
     options: &passes::Options,
+    target: Option<&Target>,
 ) -> Result<PlannedProgram, CompileError> {
     let budget = model.train.arena_mib << 20;
     if budget == 0 {
-        return Ok(plan_program(source, options)?);
+        return Ok(plan_program(source, options, target)?);
     }
-    let all = plan_program(source.clone(), options)?;
+    let all = plan_program(source.clone(), options, target)?;
     let again = passes::products_made_again(&all.source.graph);
     if again == 0 {
         return Ok(all);
@@ -181,7 +182,7 @@ fn within_budget(
             most_products: middle,
             ..*options
         };
-        let planned = plan_program(source.clone(), &options)?;
+        let planned = plan_program(source.clone(), &options, target)?;
         match planned.plan.arena_bytes <= budget {
             true => fits = (middle, planned),
             false => fails = middle + 1,
@@ -193,16 +194,39 @@ fn within_budget(
 fn plan_program(
     mut source: ProgramGraph,
     options: &passes::Options,
+    target: Option<&Target>,
 ) -> Result<PlannedProgram, String> {
     let fault = |error: String| format!("program `{}`: {error}", source.name);
     passes::optimize(&mut source.graph, options).map_err(fault)?;
-    let fused = fuse::fuse(&source.graph).map_err(fault)?;
-    let plan = plan::plan(&fused);
+    let (fused, plan) = fuse_and_plan(&source.graph, target).map_err(fault)?;
     Ok(PlannedProgram {
         source,
         fused,
         plan,
     })
+}
+
+/// Kernel calls of an optimised graph for a target, and their memory.
+///
+/// # Errors
+/// What no kernel covers.
+pub fn fuse_and_plan(graph: &Graph, target: Option<&Target>) -> Result<(Fused, Plan), String> {
+    #[cfg(feature = "mlir")]
+    let fused = {
+        let mut fused = fuse::fuse(graph)?;
+        if let Some(Target::Gpu(target)) = target {
+            codegen::nvgpu::split(&mut fused, target);
+        }
+        fused
+    };
+    // Without MLIR there is no code for a card.
+    #[cfg(not(feature = "mlir"))]
+    let fused = {
+        let _ = target;
+        fuse::fuse(graph)?
+    };
+    let plan = plan::plan(&fused);
+    Ok((fused, plan))
 }
 
 /// Compiles a model.
@@ -233,8 +257,7 @@ pub fn package_of(model: &Model, planned: &Planned, options: &Options) -> Result
 /// # Errors
 /// What no kernel covers, a parameter (its memory is a model's), or a failure of the compiler.
 pub fn compile_graph(graph: Graph, options: &Options) -> Result<Package, String> {
-    let fused = fuse::fuse(&graph)?;
-    let plan = plan::plan(&fused);
+    let (fused, plan) = fuse_and_plan(&graph, Some(&options.target))?;
     let source = ProgramGraph {
         name: "run".to_owned(),
         graph,

@@ -24,6 +24,8 @@
 //! - **GEMM with epilogue**: parallel m, n; Contract over k; Map on (m, n) reading the tile, the
 //!   bias (stride 0 along m) and the residual. Operand orders are strides; casts, gathers and
 //!   activations of an operand are its expression (prologue).
+//! - **GEMM in parts**: a batch axis s over parts of k, loads guarded by 0 <= k + s·L < K, the map stores
+//!   the tile; then another kernel: Reduce over s, Map with the epilogue.
 //! - **Grouped GEMM**: rows sorted by group; Contract over groups and k, with a [`Window`] whose query
 //!   is the group and whose key is m: of the groups a row sees its own alone, or none, which gives 0.
 //!   For dW the group axis is parallel and the key is the *reduced* axis. Ranges ascend with the
@@ -238,6 +240,15 @@ impl Kernel {
     pub fn buffer(&mut self, dtype: DType, written: bool) -> BufferId {
         self.buffers.push(Buffer { dtype, written });
         BufferId(self.buffers.len() as u32 - 1)
+    }
+
+    /// Run-time sizes that a launch passes: as many as the axes refer to.
+    pub fn extents(&self) -> u32 {
+        let slots = self.axes.iter().map(|axis| match axis.size {
+            AxisSize::Fixed(_) => 0,
+            AxisSize::Runtime(slot) => slot + 1,
+        });
+        slots.max().unwrap_or(0)
     }
 
     /// Adds an expression, or finds the equal one.

@@ -29,7 +29,7 @@ fn check(kernel: &Kernel, buffers: &[Vec<u8>], extents: &[u64], shape: Option<Sh
 }
 
 /// C = A·B with strides (result axis, folded axis) and an f32 result added to what is there.
-fn product(
+pub fn product(
     [m, n, k]: [u64; 3],
     (a_type, a): (DType, [i64; 2]),
     (b_type, b): (DType, [i64; 2]),

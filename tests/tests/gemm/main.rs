@@ -8,3 +8,4 @@ mod hand;
 mod models;
 mod rows;
 mod run;
+mod split;

@@ -1,6 +1,7 @@
 //! From a kernel to PTX to results.
 
 use mm1_compiler::codegen::mlir::compile_modules_to_ptx;
+use mm1_compiler::codegen::nvgpu;
 use mm1_compiler::codegen::nvgpu::gemm::{Facts, MapDim, Schedule, schedule};
 use mm1_compiler::kernel::{AxisSize, Kernel};
 use mm1_compiler::target::GPU_TARGETS;
@@ -46,6 +47,14 @@ impl Compiled {
     pub fn new(kernel: &Kernel, facts: &Facts) -> Self {
         let schedule =
             schedule(kernel, facts).unwrap_or_else(|refusal| panic!("{}: {refusal}", kernel.name));
+        Self::of(kernel, schedule)
+    }
+
+    /// By teams of threads, on any card.
+    pub fn by_teams(kernel: &Kernel) -> Self {
+        let target = GPU_TARGETS.iter().find(|target| !target.wgmma).unwrap();
+        let alignment = vec![16; kernel.buffers.len()];
+        let schedule = nvgpu::schedule(kernel, &alignment, target).unwrap();
         Self::of(kernel, schedule)
     }
 

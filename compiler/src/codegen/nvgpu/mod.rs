@@ -14,7 +14,8 @@ use mm1_package::GpuKernel;
 
 use crate::codegen::mlir;
 use crate::compile::{Body, Scheduled};
-use crate::kernel::{AxisId, AxisSize, Kernel};
+use crate::fuse::Fused;
+use crate::kernel::{AxisId, Kernel};
 use crate::loops::TEAM;
 use crate::lower::{self, Machine};
 use crate::target::GpuTarget;
@@ -57,6 +58,14 @@ pub fn schedule(
     by_teams(kernel, alignment)
 }
 
+/// Replaces calls of products that leave most of a card idle by two calls each, with a buffer of
+/// partial sums between them.
+pub fn split(fused: &mut Fused, target: &GpuTarget) {
+    if target.wgmma {
+        gemm::split::split(fused);
+    }
+}
+
 /// The schedule that runs on any card: a team of threads per tile.
 fn by_teams(kernel: &Kernel, alignment: &[u32]) -> Result<Schedule, String> {
     let mut lowered = lower::lower_aligned(kernel, &Machine::with_teams(), alignment)?;
@@ -77,7 +86,7 @@ fn by_teams(kernel: &Kernel, alignment: &[u32]) -> Result<Schedule, String> {
     let text = mlir::emit_team_kernel(
         &lowered.function,
         kernel.buffers.len(),
-        extents(kernel),
+        kernel.extents() as usize,
         teams as u32,
     )
     .map_err(|error| error.to_string())?;
@@ -94,15 +103,6 @@ fn by_teams(kernel: &Kernel, alignment: &[u32]) -> Result<Schedule, String> {
         tiles: lowered.tiles,
         summary: format!("teams {}", lowered.schedule),
     })
-}
-
-/// Run-time sizes that a launch passes.
-fn extents(kernel: &Kernel) -> usize {
-    let slots = kernel.axes.iter().map(|axis| match axis.size {
-        AxisSize::Fixed(_) => 0,
-        AxisSize::Runtime(slot) => slot as usize + 1,
-    });
-    slots.max().unwrap_or(0)
 }
 
 /// Where a kernel's code begins, and the launch of a GPU kernel.

@@ -35,19 +35,14 @@
 //!
 //! # Order of sums
 //! One accumulator holds a result from first to last: 16 folded elements at once, in increasing
-//! order. Neither tile shape nor grid changes that.
-//!
-//! # Splitting the folded axis
-//! A weight gradient with few tiles and a long folded axis leaves multiprocessors idle. The seam for
-//! splitting it is [`Schedule::tiles`] and [`plan::Plan::products`]: S parts (S from sizes and the named
-//! card) become a further batch axis over k ∈ [s·K/S, (s+1)·K/S), the maps are replaced by one store
-//! of the tile to a planned f32 buffer [S, M, N], and a second kernel folds s in order and evaluates
-//! the maps. That needs a buffer that no graph node owns, which the memory plan does not have yet.
+//! order. Neither tile shape nor grid changes that. Where the folded axis is split (`split.rs`), a
+//! result is the sum of its parts in order.
 
 mod epilogue;
 mod multiply;
 pub mod plan;
 mod produce;
+pub mod split;
 #[cfg(test)]
 mod tests;
 
@@ -72,13 +67,9 @@ pub struct Facts {
 impl Facts {
     /// Facts of a kernel whose buffers are aligned so in every launch.
     pub fn new(kernel: &Kernel, alignment: &[u32]) -> Self {
-        let extents = kernel.axes.iter().filter_map(|axis| match axis.size {
-            AxisSize::Fixed(_) => None,
-            AxisSize::Runtime(extent) => Some(extent + 1),
-        });
         Self {
             alignment: alignment.to_vec(),
-            extents: extents.max().unwrap_or(0),
+            extents: kernel.extents(),
             shape: None,
         }
     }
@@ -124,6 +115,9 @@ fn summary(plan: &Plan) -> String {
         plan.tile()[1],
         plan.stages
     );
+    if let Some((parts, length)) = plan.parts {
+        text += &format!(", {parts} parts of {length}");
+    }
     for product in &plan.products {
         for (name, operand) in [("rows", &product.rows), ("columns", &product.columns)] {
             let way = match operand.source {

@@ -106,6 +106,19 @@ pub struct Operand {
     pub major: Major,
     /// Way.
     pub source: Source,
+    /// Where copies end that may reach past the folded axis as a whole.
+    pub end: Option<PastEnd>,
+}
+
+/// A folded axis in parts of which the last is short: element k of part s is element k + s·length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastEnd {
+    /// The axis that counts the parts.
+    pub part: AxisId,
+    /// Elements of a part.
+    pub length: u64,
+    /// Elements of all parts; what follows is zero.
+    pub whole: u64,
 }
 
 /// One contraction.
@@ -146,6 +159,10 @@ pub struct Plan {
     pub maps: Vec<TensorMap>,
     /// Whether the epilogue handles four columns at once.
     pub vector: bool,
+    /// Parts of the folded axis and the elements of each, where it is split.
+    pub parts: Option<(u64, u64)>,
+    /// Estimated time, cycles; a run-time size counts as a typical one.
+    pub cost: u64,
 }
 
 impl Plan {
@@ -228,7 +245,9 @@ impl Plan {
 /// Why the schedule does not cover the kernel.
 pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
     let alignment = &facts.alignment[..];
+    let parts = parts(original);
     let mut kernel = original.clone();
+    drop_true_guards(&mut kernel);
     let given_axes = kernel.axes.len() as u32;
     let contracts = kernel
         .stages
@@ -311,6 +330,8 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
         products: Vec::new(),
         maps: Vec::new(),
         vector: false,
+        parts,
+        cost: 0,
         kernel,
     };
     // Ways do not depend on the tile but for the boxes, which are set below.
@@ -475,7 +496,8 @@ fn choose_shape(
             best = Some((cost, shape));
         }
     }
-    let (_, shape) = best.ok_or_else(|| format!("no blocks of {wanted:?}"))?;
+    let (cost, shape) = best.ok_or_else(|| format!("no blocks of {wanted:?}"))?;
+    plan.cost = cost;
     plan.shape = shape;
     plan.stages = shape.stages(plan.products.len());
     Ok(())
@@ -495,7 +517,7 @@ fn operand(
         Expr::Round(inner) => *inner,
         _ => expr,
     };
-    if let Some((map, major)) = tensor_map(kernel, expr, axis, folded, alignment) {
+    if let Some((map, major, end)) = tensor_map(kernel, expr, axis, folded, alignment) {
         plan.maps.push(map);
         return Ok(Operand {
             expr,
@@ -504,6 +526,7 @@ fn operand(
             source: Source::Copied {
                 map: plan.maps.len() as u32 - 1,
             },
+            end,
         });
     }
     let mut loads = Vec::new();
@@ -530,6 +553,7 @@ fn operand(
         axis,
         major,
         source: Source::Computed { vector },
+        end: None,
     })
 }
 
@@ -541,7 +565,7 @@ fn tensor_map(
     axis: AxisId,
     folded: AxisId,
     alignment: &[u32],
-) -> Option<(TensorMap, Major)> {
+) -> Option<(TensorMap, Major, Option<PastEnd>)> {
     let Expr::Load {
         buffer,
         address,
@@ -556,13 +580,17 @@ fn tensor_map(
         .is_some_and(|by| by % 16 == 0);
     let plain = memory.dtype == DType::Bf16
         && !memory.written
-        && guards.is_empty()
         && aligned
         && address.offset >= 0
         && address.offset % 8 == 0;
     if !plain {
         return None;
     }
+    let end = match &guards[..] {
+        [] => None,
+        [guard] => Some(past_end(kernel, address, guard, folded)?),
+        _ => return None,
+    };
     let major = match (address.stride(axis), address.stride(folded)) {
         (result, 1) if result > 1 => Major::Folded,
         (1, step) if step > 1 => Major::Result,
@@ -576,6 +604,7 @@ fn tensor_map(
     for (coordinate, _) in &address.terms {
         match coordinate {
             Coordinate::Axis(other) if axes.contains(other) => {}
+            Coordinate::Axis(other) if end.is_some_and(|end| end.part == *other) => {}
             Coordinate::Axis(other) => axes.push(*other),
             Coordinate::Row(_) => return None,
         }
@@ -593,9 +622,10 @@ fn tensor_map(
             dtype: DType::Bf16,
             dims: axes
                 .iter()
-                .map(|axis| match kernel.axis_of(*axis).size {
-                    AxisSize::Fixed(size) => MapDim::Fixed(size),
-                    AxisSize::Runtime(extent) => MapDim::Extent(extent),
+                .map(|axis| match (kernel.axis_of(*axis).size, end) {
+                    (_, Some(end)) if *axis == folded => MapDim::Fixed(end.whole),
+                    (AxisSize::Fixed(size), _) => MapDim::Fixed(size),
+                    (AxisSize::Runtime(extent), _) => MapDim::Extent(extent),
                 })
                 .collect(),
             strides: strides.iter().map(|by| 2 * *by as u64).collect(),
@@ -603,7 +633,67 @@ fn tensor_map(
             swizzle: 128,
         },
         major,
+        end,
     ))
+}
+
+/// What a guard says that is one of a folded axis in parts.
+fn past_end(kernel: &Kernel, address: &Address, guard: &Guard, folded: AxisId) -> Option<PastEnd> {
+    let [(first, 1), (part, length)] = guard.terms[..] else {
+        return None;
+    };
+    let AxisSize::Fixed(size) = kernel.axis_of(folded).size else {
+        return None;
+    };
+    let moves = address.stride(part) == length * address.stride(folded);
+    let whole = u64::try_from(guard.bound).ok()?;
+    (first == folded && part != folded && guard.offset == 0 && length == size as i64 && moves)
+        .then_some(PastEnd {
+            part,
+            length: size,
+            whole,
+        })
+}
+
+/// Parts of the folded axis of a kernel's one product, by the guards that `split.rs` gives its loads.
+fn parts(kernel: &Kernel) -> Option<(u64, u64)> {
+    let folded = *kernel.stages.first()?.reduced.last()?;
+    kernel.exprs.iter().find_map(|expr| {
+        let Expr::Load {
+            address, guards, ..
+        } = expr
+        else {
+            return None;
+        };
+        let mut ends = guards.iter();
+        let end = ends.find_map(|guard| past_end(kernel, address, guard, folded))?;
+        match kernel.axis_of(end.part).size {
+            AxisSize::Fixed(parts) => Some((parts, end.length)),
+            AxisSize::Runtime(_) => None,
+        }
+    })
+}
+
+/// Drops guards that hold at every point.
+fn drop_true_guards(kernel: &mut Kernel) {
+    let axes = &kernel.axes;
+    let largest = |axis: AxisId| match axes[axis.0 as usize].size {
+        AxisSize::Fixed(size) => Some(size.saturating_sub(1) as i64),
+        AxisSize::Runtime(_) => None,
+    };
+    let holds = |guard: &Guard| {
+        let last = guard.terms.iter().map(|(axis, factor)| {
+            let last = largest(*axis).filter(|_| *factor >= 0)?;
+            last.checked_mul(*factor)
+        });
+        let last: Option<i64> = last.sum();
+        guard.offset >= 0 && last.is_some_and(|last| guard.offset + last < guard.bound)
+    };
+    for expr in &mut kernel.exprs {
+        if let Expr::Load { guards, .. } = expr {
+            guards.retain(|guard| !holds(guard));
+        }
+    }
 }
 
 /// The axes of a copied operand's map in its order.
@@ -616,6 +706,7 @@ pub(super) fn map_axes(kernel: &Kernel, operand: &Operand, folded: AxisId) -> Ve
         for (coordinate, _) in &address.terms {
             if let Coordinate::Axis(axis) = coordinate
                 && !axes.contains(axis)
+                && operand.end.is_none_or(|end| end.part != *axis)
             {
                 axes.push(*axis);
             }

@@ -143,17 +143,25 @@ impl Block<'_> {
         };
         for number in 0..i64::from(boxes) {
             let to = text.with("add", to, number * 8192, "i32");
+            let bound = |axis: AxisId| {
+                let found = axes.iter().find(|(bound, _)| *bound == axis);
+                found.ok_or_else(|| format!("axis {} of a tensor map is not bound", axis.0))
+            };
             let mut coordinates = Vec::new();
             for axis in map_axes(&self.plan.kernel, operand, folded) {
                 coordinates.push(if axis == operand.axis {
                     let first = text.narrow(first);
                     text.with("add", &first, number * i64::from(STEP), "i32")
                 } else {
-                    let (_, at) = axes
-                        .iter()
-                        .find(|(bound, _)| *bound == axis)
-                        .ok_or_else(|| format!("axis {} of a tensor map is not bound", axis.0))?;
-                    text.narrow(at)
+                    let at = text.narrow(&bound(axis)?.1);
+                    match operand.end.filter(|_| axis == folded) {
+                        None => at,
+                        Some(end) => {
+                            let part = text.narrow(&bound(end.part)?.1);
+                            let start = text.with("mul", &part, end.length as i64, "i32");
+                            text.two("add", &start, &at, "i32")
+                        }
+                    }
                 });
             }
             text.copy_box(&to, map, &coordinates, full);
