@@ -39,6 +39,8 @@ pub enum Command {
     Bisect(BisectArgs),
     /// Measure a training step, kernel by kernel.
     Bench(BenchArgs),
+    /// Measure every way to run a model's products on a card, and keep the fastest of each.
+    Tune(TuneArgs),
     /// Work with data.
     #[command(subcommand)]
     Data(DataCommand),
@@ -68,6 +70,9 @@ pub struct BackendArgs {
     /// `--device cuda`.
     #[arg(long)]
     pub target: Option<String>,
+    /// Schedules of products that `mm1c tune` measured.
+    #[arg(long, value_name = "FILE")]
+    pub schedules: Option<PathBuf>,
 }
 
 /// Code generators.
@@ -167,7 +172,7 @@ pub struct CompileArgs {
     pub emit: Vec<String>,
     /// Plan without machine code, and print what `mm1c summary` prints: parameters, FLOPs, memory,
     /// kernels.
-    #[arg(long, conflicts_with_all = ["emit", "for_bisect", "output", "backend", "target"])]
+    #[arg(long, conflicts_with_all = ["emit", "for_bisect", "output", "backend", "target", "schedules"])]
     pub plan_only: bool,
     /// Write the package that `mm1c bisect` runs: one program that leaves every tensor of a
     /// training step.
@@ -330,6 +335,26 @@ pub struct BenchArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `mm1c tune`.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// How to compile.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+    /// The card.
+    #[arg(long, value_name = "cuda[:N]")]
+    pub device: Choice,
+    /// File to write; products that it has already are not measured again.
+    #[arg(short, long, value_name = "FILE", default_value = "schedules.toml")]
+    pub output: PathBuf,
+    /// Times that each launch is measured; the shortest counts.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub repeats: usize,
 }
 
 /// `mm1c data …`.

@@ -1,7 +1,8 @@
 //! Compiled packages kept between runs, so that a second start compiles nothing.
 //!
 //! A package is found by everything that it depends on: the resolved model, the text of every
-//! graph file and component, target, code generator, and the very binary that compiled it.
+//! graph file and component, target, code generator, measured schedules, and the very binary that
+//! compiled it.
 //! The folder is `$MM1C_CACHE`, else `$XDG_CACHE_HOME/mm1c`, else `~/.cache/mm1c`;
 //! `MM1C_CACHE=off` turns it off. A cache that cannot be read or written is no error.
 
@@ -31,6 +32,7 @@ impl Entry {
             model.resolved.clone().into_bytes(),
             options.target.name().as_bytes().to_vec(),
             options.backend.to_string().into_bytes(),
+            format!("{:?}", options.schedules).into_bytes(),
             compiler_identity()?,
         ];
         let sources = model.sources();

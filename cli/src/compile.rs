@@ -1,7 +1,7 @@
 //! From a path on the command line to a model and a package.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mm1_compiler::build::Purpose;
@@ -9,6 +9,7 @@ use mm1_compiler::codegen;
 use mm1_compiler::compile::{
     CompileError, Options, package_of as package_of_planned, plan_for, plan_model,
 };
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::{CpuTarget, GPU_TARGETS, Target};
 use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
@@ -19,6 +20,7 @@ use mm1_runtime::device::cpu::release_leftovers;
 use crate::args::{Backend, BackendArgs, ProgramArgs};
 use crate::cache::Entry;
 use crate::failure::Failure;
+use crate::schedules::ScheduleFile;
 use crate::stages::Texts;
 
 /// What a package is compiled for, besides the model.
@@ -28,6 +30,8 @@ pub struct Request {
     pub backend: Option<Backend>,
     /// Named target; `None` takes this machine's.
     pub target: Option<String>,
+    /// File of measured schedules.
+    pub schedules: Option<PathBuf>,
     /// Tensors that the program `run` is to have as outputs.
     pub fetch: Vec<String>,
     /// Parameters whose gradients it is to have as outputs, `all` for all.
@@ -39,6 +43,7 @@ impl From<&BackendArgs> for Request {
         Self {
             backend: args.backend,
             target: args.target.clone(),
+            schedules: args.schedules.clone(),
             ..Self::default()
         }
     }
@@ -113,11 +118,7 @@ pub fn package_and_texts(
     if args.package.is_some() {
         let package = package_of(model, args)?;
         let target = Target::parse(&package.target).ok();
-        let target = target.map(|target| Options {
-            target,
-            backend: codegen::Backend::preferred(),
-            verify: cfg!(debug_assertions),
-        });
+        let target = target.map(|target| Options::new(target, codegen::Backend::preferred()));
         return Ok((package, plan(target.as_ref())?));
     }
     let options = options(&Request::new(&args.backend, args.device))?;
@@ -155,6 +156,10 @@ pub fn options(request: &Request) -> Result<Options, Failure> {
              package that was compiled elsewhere, in the graph file's place"
         )));
     }
+    let schedules = match &request.schedules {
+        None => Schedules::default(),
+        Some(path) => ScheduleFile::read(path)?.schedules(path, &target.to_string())?,
+    };
     Ok(Options {
         target,
         backend: match request.backend {
@@ -168,6 +173,7 @@ pub fn options(request: &Request) -> Result<Options, Failure> {
             None => codegen::Backend::preferred(),
         },
         verify: cfg!(debug_assertions),
+        schedules,
     })
 }
 

@@ -99,10 +99,10 @@ pub fn open(
 /// # Errors
 /// If there are any.
 pub fn refuse_compiling(args: &BackendArgs) -> Result<(), Failure> {
-    match (args.backend, &args.target) {
-        (None, None) => Ok(()),
+    match (args.backend, &args.target, &args.schedules) {
+        (None, None, None) => Ok(()),
         _ => Err(Failure::new(
-            "a package is compiled already: --backend and --target need a graph file",
+            "a package is compiled already: --backend, --target and --schedules need a graph file",
         )),
     }
 }
@@ -154,6 +154,7 @@ mod tests {
             backend: BackendArgs {
                 backend: None,
                 target: None,
+                schedules: None,
             },
             device: mm1_runtime::device::Choice::Cpu,
             threads: None,

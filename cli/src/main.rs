@@ -29,6 +29,7 @@ mod failure;
 mod given;
 mod reference;
 mod roof;
+mod schedules;
 mod sparse;
 mod stages;
 mod tensors;
@@ -68,6 +69,7 @@ fn run(command: &Command, begun: Instant) -> Result<ExitCode, Failure> {
         Command::Run(args) => commands::run::run(args)?,
         Command::Bisect(args) => return commands::bisect::run(args),
         Command::Bench(args) => commands::bench::run(args)?,
+        Command::Tune(args) => commands::tune::run(args)?,
         Command::Data(command) => commands::data::run(command)?,
         Command::Weights(command) => commands::weights::run(command)?,
     }

@@ -49,7 +49,7 @@ pub fn stage(model: &Model, name: &str, request: &Request) -> Result<String, Fai
             // Cranelift's own schedule, whatever else is asked for.
             let options = Options {
                 backend: mm1_compiler::codegen::Backend::Cranelift,
-                ..*options
+                ..options.clone()
             };
             each_kernel(planned, &options, |it| {
                 cranelift::function_text(it.function()?)
@@ -109,8 +109,7 @@ fn each_kernel(
     text: impl Fn(&Scheduled) -> Result<String, String>,
 ) -> Result<String, Failure> {
     let mut out = String::new();
-    let kernels =
-        schedule_kernels(planned, options.backend, &options.target).map_err(Failure::new)?;
+    let kernels = schedule_kernels(planned, options).map_err(Failure::new)?;
     for it in &kernels {
         let text = text(it).map_err(Failure::new)?;
         let (name, schedule) = (&it.kernel.name, &it.schedule);
@@ -126,7 +125,7 @@ fn mlir(planned: &Planned, options: &Options) -> Result<String, Failure> {
     use mm1_compiler::target::Target;
     let options = Options {
         backend: Backend::Mlir,
-        ..*options
+        ..options.clone()
     };
     let text = each_kernel(planned, &options, |it| match (&it.body, &options.target) {
         (Body::Loops(function), Target::Cpu(target)) => {
@@ -156,8 +155,7 @@ fn ptx(planned: &Planned, options: &Options) -> Result<String, Failure> {
             options.target
         )));
     };
-    let kernels =
-        schedule_kernels(planned, options.backend, &options.target).map_err(Failure::new)?;
+    let kernels = schedule_kernels(planned, options).map_err(Failure::new)?;
     let (code, entries) = nvgpu::compile(&kernels, target).map_err(Failure::new)?;
     let mut out = String::new();
     for (it, (entry, launch)) in kernels.iter().zip(&entries) {

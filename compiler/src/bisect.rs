@@ -75,7 +75,7 @@ impl Probe {
                 calls.insert(info.name.clone(), made_by);
             }
         }
-        (program.fused, program.plan) = fuse_and_plan(graph, Some(&options.target))?;
+        (program.fused, program.plan) = fuse_and_plan(graph, Some(options))?;
         let after = hashes(&program.fused);
         if after != before {
             let same = before

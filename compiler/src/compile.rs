@@ -23,10 +23,11 @@ use crate::loops::Function;
 use crate::lower::{self, Machine};
 use crate::passes;
 use crate::plan::{self, Plan};
+use crate::schedules::Schedules;
 use crate::target::Target;
 
 /// How to compile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Named processor or card.
     pub target: Target,
@@ -34,6 +35,20 @@ pub struct Options {
     pub backend: Backend,
     /// Check the graph after every pass.
     pub verify: bool,
+    /// What a measurement chose for products on a card.
+    pub schedules: Schedules,
+}
+
+impl Options {
+    /// Options without checks between passes and without measured schedules.
+    pub fn new(target: Target, backend: Backend) -> Self {
+        Self {
+            target,
+            backend,
+            verify: false,
+            schedules: Schedules::default(),
+        }
+    }
 }
 
 /// Why there is no package.
@@ -111,17 +126,17 @@ pub fn plan_for(
     purpose: Purpose<'_>,
     options: &Options,
 ) -> Result<Planned, CompileError> {
-    plan_programs(model, purpose, Some(&options.target), options.verify)
+    plan_programs(model, purpose, Some(options), options.verify)
 }
 
 fn plan_programs(
     model: &Model,
     purpose: Purpose<'_>,
-    target: Option<&Target>,
+    compiled: Option<&Options>,
     verify: bool,
 ) -> Result<Planned, CompileError> {
     let rounded_weights = model.train.precision == Precision::Bf16
-        && target.is_some_and(Target::keeps_rounded_weights);
+        && compiled.is_some_and(|it| it.target.keeps_rounded_weights());
     let Programs {
         programs,
         layout,
@@ -133,7 +148,7 @@ fn plan_programs(
     };
     let mut planned = Vec::with_capacity(programs.len());
     for source in programs {
-        planned.push(within_budget(source, model, &options, target)?);
+        planned.push(within_budget(source, model, &options, compiled)?);
     }
     Ok(Planned {
         programs: planned,
@@ -150,13 +165,13 @@ fn within_budget(
     source: ProgramGraph,
     model: &Model,
     options: &passes::Options,
-    target: Option<&Target>,
+    compiled: Option<&Options>,
 ) -> Result<PlannedProgram, CompileError> {
     let budget = model.train.arena_mib << 20;
     if budget == 0 {
-        return Ok(plan_program(source, options, target)?);
+        return Ok(plan_program(source, options, compiled)?);
     }
-    let all = plan_program(source.clone(), options, target)?;
+    let all = plan_program(source.clone(), options, compiled)?;
     let again = passes::products_made_again(&all.source.graph);
     if again == 0 {
         return Ok(all);
@@ -182,7 +197,7 @@ fn within_budget(
             most_products: middle,
             ..*options
         };
-        let planned = plan_program(source.clone(), &options, target)?;
+        let planned = plan_program(source.clone(), &options, compiled)?;
         match planned.plan.arena_bytes <= budget {
             true => fits = (middle, planned),
             false => fails = middle + 1,
@@ -194,11 +209,11 @@ fn within_budget(
 fn plan_program(
     mut source: ProgramGraph,
     options: &passes::Options,
-    target: Option<&Target>,
+    compiled: Option<&Options>,
 ) -> Result<PlannedProgram, String> {
     let fault = |error: String| format!("program `{}`: {error}", source.name);
     passes::optimize(&mut source.graph, options).map_err(fault)?;
-    let (fused, plan) = fuse_and_plan(&source.graph, target).map_err(fault)?;
+    let (fused, plan) = fuse_and_plan(&source.graph, compiled).map_err(fault)?;
     Ok(PlannedProgram {
         source,
         fused,
@@ -206,23 +221,25 @@ fn plan_program(
     })
 }
 
-/// Kernel calls of an optimised graph for a target, and their memory.
+/// Kernel calls of an optimised graph, for a target if it is known, and their memory.
 ///
 /// # Errors
 /// What no kernel covers.
-pub fn fuse_and_plan(graph: &Graph, target: Option<&Target>) -> Result<(Fused, Plan), String> {
+pub fn fuse_and_plan(graph: &Graph, compiled: Option<&Options>) -> Result<(Fused, Plan), String> {
     #[cfg(feature = "mlir")]
     let fused = {
         let mut fused = fuse::fuse(graph)?;
-        if let Some(Target::Gpu(target)) = target {
-            codegen::nvgpu::split(&mut fused, target);
+        if let Some(options) = compiled
+            && let Target::Gpu(target) = &options.target
+        {
+            codegen::nvgpu::split(&mut fused, target, &options.schedules);
         }
         fused
     };
     // Without MLIR there is no code for a card.
     #[cfg(not(feature = "mlir"))]
     let fused = {
-        let _ = target;
+        let _ = compiled;
         fuse::fuse(graph)?
     };
     let plan = plan::plan(&fused);
@@ -257,7 +274,7 @@ pub fn package_of(model: &Model, planned: &Planned, options: &Options) -> Result
 /// # Errors
 /// What no kernel covers, a parameter (its memory is a model's), or a failure of the compiler.
 pub fn compile_graph(graph: Graph, options: &Options) -> Result<Package, String> {
-    let (fused, plan) = fuse_and_plan(&graph, Some(&options.target))?;
+    let (fused, plan) = fuse_and_plan(&graph, Some(options))?;
     let source = ProgramGraph {
         name: "run".to_owned(),
         graph,
@@ -315,20 +332,16 @@ impl Scheduled {
     ///
     /// # Errors
     /// A kernel that has no schedule for the target.
-    pub fn new(
-        kernel: Kernel,
-        alignment: &[u32],
-        backend: Backend,
-        target: &Target,
-    ) -> Result<Self, String> {
+    pub fn new(kernel: Kernel, alignment: &[u32], options: &Options) -> Result<Self, String> {
         let fault = |error: String| format!("kernel `{}`: {error}", kernel.name);
-        match target {
+        match &options.target {
             // Loads and stores of a CPU need no alignment.
-            Target::Cpu(target) => Self::on_cpu(kernel, &backend.machine(target)),
+            Target::Cpu(target) => Self::on_cpu(kernel, &options.backend.machine(target)),
             #[cfg(feature = "mlir")]
             Target::Gpu(target) => {
                 let scheduled =
-                    codegen::nvgpu::schedule(&kernel, alignment, target).map_err(fault)?;
+                    codegen::nvgpu::schedule(&kernel, alignment, target, &options.schedules)
+                        .map_err(fault)?;
                 let hash = Self::hash_of(&kernel, &scheduled.summary);
                 // The schedule names its function before it knows what it will change.
                 let (from, to) = (format!("@k{}(", kernel.hash()), format!("@k{hash}("));
@@ -415,17 +428,13 @@ pub fn distinct_kernels(planned: &Planned) -> Vec<Kernel> {
 ///
 /// # Errors
 /// A kernel that has no schedule for the target.
-pub fn schedule_kernels(
-    planned: &Planned,
-    backend: Backend,
-    target: &Target,
-) -> Result<Vec<Scheduled>, String> {
+pub fn schedule_kernels(planned: &Planned, options: &Options) -> Result<Vec<Scheduled>, String> {
     let alignments = alignments(planned);
     distinct_kernels(planned)
         .into_iter()
         .map(|kernel| {
             let alignment = &alignments[&kernel.hash()];
-            Scheduled::new(kernel, alignment, backend, target)
+            Scheduled::new(kernel, alignment, options)
         })
         .collect()
 }
@@ -463,7 +472,7 @@ fn alignments(planned: &Planned) -> BTreeMap<String, Vec<u32>> {
 }
 
 fn compile_kernels(planned: &Planned, options: &Options) -> Result<Kernels, String> {
-    let scheduled = schedule_kernels(planned, options.backend, &options.target)?;
+    let scheduled = schedule_kernels(planned, options)?;
     let index = scheduled
         .iter()
         .enumerate()

@@ -16,5 +16,8 @@ pub mod loops;
 pub mod lower;
 pub mod passes;
 pub mod plan;
+pub mod schedules;
 pub mod summary;
 pub mod target;
+#[cfg(feature = "mlir")]
+pub mod tune;

@@ -76,14 +76,10 @@ pub fn modules(
     let loaded = mm1_dsl::load(model, &sets)
         .map_err(|diagnostics| diagnostics.sorted().render(false).to_string())?;
     let fault = |error: String| format!("{}: {error}", model.display());
-    let options = Options {
-        target: Target::Gpu(card()),
-        backend: Backend::Mlir,
-        verify: false,
-    };
+    let options = Options::new(Target::Gpu(card()), Backend::Mlir);
     let planned =
         plan_for(&loaded, Purpose::All, &options).map_err(|error| fault(error.to_string()))?;
-    let scheduled = schedule_kernels(&planned, options.backend, &options.target).map_err(fault)?;
+    let scheduled = schedule_kernels(&planned, &options).map_err(fault)?;
     let precision = match loaded.train.precision {
         Precision::F32 => "f32",
         Precision::Bf16 => "bf16",

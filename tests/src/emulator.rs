@@ -162,6 +162,23 @@ impl Device for Emulator {
         Ok(())
     }
 
+    /// A nanosecond for each instruction that a thread executes: the same in every run.
+    fn time(
+        &mut self,
+        program: usize,
+        launches: usize,
+        _repeats: usize,
+        sizes: &Sizes,
+    ) -> Result<Vec<f64>, DeviceError> {
+        let mut seconds = Vec::with_capacity(launches);
+        for launch in 0..launches {
+            let before = self.executed;
+            self.launch(program, launch, sizes)?;
+            seconds.push((self.executed - before) as f64 * 1e-9);
+        }
+        Ok(seconds)
+    }
+
     fn synchronize(&self) -> Result<(), DeviceError> {
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::{Options, compile};
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::{CpuTarget, Target};
 use mm1_dsl::model::Model;
 use mm1_package::Package;
@@ -38,6 +39,7 @@ pub fn package(model: &Model, purpose: Purpose<'_>, backend: Backend) -> Package
             .expect("the tests run on x86-64-v3 or better"),
         backend,
         verify: true,
+        schedules: Schedules::default(),
     };
     compile(model, purpose, &options)
         .unwrap_or_else(|error| panic!("`{}` by {backend}: {error}", model.name))

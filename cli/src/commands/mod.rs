@@ -11,6 +11,28 @@ pub mod inspect;
 pub mod run;
 pub mod summary;
 pub mod train;
+#[cfg(feature = "mlir")]
+pub mod tune;
+#[cfg(not(feature = "mlir"))]
+pub mod tune {
+    //! Without MLIR there is no code for cards to choose from.
+
+    use crate::args::TuneArgs;
+    use crate::compile::{Request, options};
+    use crate::failure::Failure;
+
+    /// Refuses.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn run(args: &TuneArgs) -> Result<(), Failure> {
+        let _ = (&args.model, &args.output, args.repeats);
+        options(&Request::new(&args.backend, args.device))?;
+        Err(Failure::new(
+            "this mm1c was built without MLIR: `mm1c tune` needs it",
+        ))
+    }
+}
 pub mod weights;
 
 /// Prints `head` and `rows` in columns.

@@ -346,6 +346,7 @@ mod tests {
             backend: BackendArgs {
                 backend: Some(Backend::Cranelift),
                 target: Some("cpu:x86-64-v3".to_owned()),
+                schedules: None,
             },
             device: mm1_runtime::device::Choice::Cpu,
             threads: Some(2),

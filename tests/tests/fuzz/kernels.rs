@@ -8,6 +8,7 @@ use mm1_compiler::compile::{Options, compile_graph};
 use mm1_compiler::fuse::{Fused, Home, fuse};
 use mm1_compiler::graph::{DType, Graph, InputRole, Op};
 use mm1_compiler::kernel::evaluate::evaluate;
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::{CpuTarget, Target};
 use mm1_package::ExtentRef;
 use mm1_runtime::executor::Executor;
@@ -120,6 +121,7 @@ pub fn by_machine(
             .ok_or("the tests run on x86-64-v3 or better")?,
         backend,
         verify: true,
+        schedules: Schedules::default(),
     };
     let package = compile_graph(graph.clone(), &options)?;
     let fault = |error: mm1_runtime::executor::ExecutorError| error.to_string();

@@ -7,6 +7,7 @@ use mm1_compiler::fuse::{Fused, Home, fuse};
 use mm1_compiler::graph::text::parse;
 use mm1_compiler::kernel::Kernel;
 use mm1_compiler::kernel::evaluate::evaluate;
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::GPU_TARGETS;
 use mm1_package::{DType, ExtentRef};
 
@@ -357,6 +358,7 @@ fn batches_of_run_time_length() {
 #[test]
 fn what_is_not_covered_runs_by_teams() {
     let target = GPU_TARGETS.iter().find(|target| target.wgmma).unwrap();
+    let none = Schedules::default();
     for (case, teams) in [
         (CASE, false),
         (Case { width: 12, ..CASE }, true),
@@ -374,7 +376,9 @@ fn what_is_not_covered_runs_by_teams() {
         for call in &case.fused().calls {
             if call.kernel.stages.len() > 2 {
                 let aligned = vec![64; call.kernel.buffers.len()];
-                let summary = choose(&call.kernel, &aligned, target).unwrap().summary;
+                let summary = choose(&call.kernel, &aligned, target, &none)
+                    .unwrap()
+                    .summary;
                 assert_eq!(summary.starts_with("teams"), teams, "{summary}");
             }
         }

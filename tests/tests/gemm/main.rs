@@ -9,3 +9,4 @@ mod models;
 mod rows;
 mod run;
 mod split;
+mod tune;

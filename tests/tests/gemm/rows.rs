@@ -4,6 +4,7 @@ use mm1_compiler::codegen::nvgpu::schedule;
 use mm1_compiler::graph::{Binary, Unary};
 use mm1_compiler::kernel::evaluate::evaluate;
 use mm1_compiler::kernel::{Address, AxisSize, Coordinate, Expr, Kernel, Monoid, StageKind};
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::GPU_TARGETS;
 use mm1_package::DType::{Bf16, F32, I32};
 
@@ -18,7 +19,7 @@ fn check(kernel: &Kernel, buffers: &[Vec<u8>], extents: &[u64]) -> String {
     let mut summaries = Vec::new();
     for alignment in [64, 4] {
         let aligned = vec![alignment; kernel.buffers.len()];
-        let scheduled = schedule(kernel, &aligned, &GPU_TARGETS[0])
+        let scheduled = schedule(kernel, &aligned, &GPU_TARGETS[0], &Schedules::default())
             .unwrap_or_else(|error| panic!("{}: {error}", kernel.name));
         summaries.push(scheduled.summary.clone());
         let compiled = Compiled::of(kernel, scheduled);

@@ -4,6 +4,7 @@ use mm1_compiler::codegen::mlir::compile_modules_to_ptx;
 use mm1_compiler::codegen::nvgpu;
 use mm1_compiler::codegen::nvgpu::gemm::{Facts, MapDim, Schedule, schedule};
 use mm1_compiler::kernel::{AxisSize, Kernel};
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::GPU_TARGETS;
 use mm1_package::DType;
 use mm1_ptx::{Memory, Module, Options, Param, Stats, TensorMap, TensorType, launch};
@@ -54,7 +55,7 @@ impl Compiled {
     pub fn by_teams(kernel: &Kernel) -> Self {
         let target = GPU_TARGETS.iter().find(|target| !target.wgmma).unwrap();
         let alignment = vec![16; kernel.buffers.len()];
-        let schedule = nvgpu::schedule(kernel, &alignment, target).unwrap();
+        let schedule = nvgpu::schedule(kernel, &alignment, target, &Schedules::default()).unwrap();
         Self::of(kernel, schedule)
     }
 

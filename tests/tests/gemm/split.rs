@@ -11,6 +11,7 @@ use mm1_compiler::graph::{Binary, Unary};
 use mm1_compiler::interpret::{Tensor, interpret};
 use mm1_compiler::kernel::evaluate::evaluate;
 use mm1_compiler::kernel::{AxisId, AxisSize, Coordinate, Expr};
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::Target;
 use mm1_package::DType;
 use mm1_runtime::executor::Executor;
@@ -297,6 +298,7 @@ update %before = %w.sum
         target: Target::parse(target).unwrap(),
         backend: Backend::Mlir,
         verify: true,
+        schedules: Schedules::default(),
     };
     let whole = compile_graph(graph.clone(), &options("cuda:sm_80")).unwrap();
     assert_eq!(whole.programs[0].launches.len(), 1);

@@ -8,6 +8,7 @@ use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::Options;
 use mm1_compiler::graph::Graph;
 use mm1_compiler::interpret::{Check, Tensor, replay};
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::{CpuTarget, Target};
 use mm1_runtime::executor::Executor;
 use mm1_tests::case::{Case, MODELS};
@@ -39,6 +40,7 @@ fn every_kernel_of_a_card_agrees() {
             target: Target::Gpu(target.unwrap()),
             backend: Backend::Mlir,
             verify: true,
+            schedules: Schedules::default(),
         };
         let probe = Probe::new(&case.model, &case.parameters(), &options).unwrap();
         if wgmma && case.model.vision.is_some() {
@@ -69,6 +71,7 @@ fn recorded(case: &Case, backend: Backend) -> (Probe, BTreeMap<String, Vec<f32>>
         target: CpuTarget::host().map(Target::Cpu).unwrap(),
         backend,
         verify: true,
+        schedules: Schedules::default(),
     };
     let probe = Probe::new(&case.model, &case.parameters(), &options)
         .unwrap_or_else(|error| panic!("{}: {error}", case.name));

@@ -10,6 +10,7 @@ use mm1_compiler::graph::{DType, Graph, InputRole, Op};
 use mm1_compiler::interpret::{Tensor, interpret_rounded};
 use mm1_compiler::kernel::{Expr, StageKind};
 use mm1_compiler::passes::{self, optimize};
+use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::Target;
 use mm1_tests::case::{Case, MODELS};
 
@@ -20,6 +21,7 @@ fn options() -> Options {
         target: Target::parse("cuda:sm_90a").unwrap(),
         backend: Backend::preferred(),
         verify: true,
+        schedules: Schedules::default(),
     }
 }
 

@@ -10,6 +10,7 @@ mod point;
 mod text;
 mod thread;
 
+use gemm::plan::Shape;
 use mm1_package::GpuKernel;
 
 use crate::codegen::mlir;
@@ -18,6 +19,7 @@ use crate::fuse::Fused;
 use crate::kernel::{AxisId, Kernel};
 use crate::loops::TEAM;
 use crate::lower::{self, Machine};
+use crate::schedules::Schedules;
 use crate::target::GpuTarget;
 
 /// Shared memory that a block may ask for, bytes.
@@ -47,9 +49,18 @@ pub fn schedule(
     kernel: &Kernel,
     alignment: &[u32],
     target: &GpuTarget,
+    schedules: &Schedules,
 ) -> Result<Schedule, String> {
     if target.wgmma {
-        let facts = gemm::Facts::new(kernel, alignment);
+        let mut facts = gemm::Facts::new(kernel, alignment);
+        facts.shape = schedules.blocks(&kernel.hash()).and_then(Shape::named);
+        // Blocks that were measured may not suit other alignments.
+        if facts.shape.is_some()
+            && let Ok(schedule) = gemm::schedule(kernel, &facts)
+        {
+            return Ok(schedule);
+        }
+        facts.shape = None;
         let fast = [gemm::schedule, attention::schedule];
         if let Some(schedule) = fast.iter().find_map(|by| by(kernel, &facts).ok()) {
             return Ok(schedule);
@@ -60,9 +71,9 @@ pub fn schedule(
 
 /// Replaces calls of products that leave most of a card idle by two calls each, with a buffer of
 /// partial sums between them.
-pub fn split(fused: &mut Fused, target: &GpuTarget) {
+pub fn split(fused: &mut Fused, target: &GpuTarget, schedules: &Schedules) {
     if target.wgmma {
-        gemm::split::split(fused);
+        gemm::split::split(fused, schedules);
     }
 }
 

@@ -45,6 +45,7 @@ mod produce;
 pub mod split;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 pub use super::Schedule;
 use super::text::Text;
@@ -52,6 +53,7 @@ use crate::kernel::{AxisId, AxisSize, Kernel};
 use crate::lower::Machine;
 pub use mm1_package::{GpuKernel, MapDim, TensorMap};
 use plan::{Plan, Product, STEP, Shape};
+pub use ways::ways;
 
 /// What the launches of a kernel have in common beyond the kernel.
 #[derive(Clone, Debug)]

@@ -48,6 +48,12 @@ impl Shape {
         }
     }
 
+    /// The shape with such a tile and so many blocks on a multiprocessor.
+    pub fn named((tile, blocks): ([u32; 2], u32)) -> Option<Self> {
+        let mut shapes = SHAPES.into_iter();
+        shapes.find(|it| it.tile == tile && it.blocks == blocks)
+    }
+
     /// Bytes of one step of the ring.
     fn stage_bytes(self) -> u32 {
         2 * STEP * (self.tile[0] + self.tile[1])

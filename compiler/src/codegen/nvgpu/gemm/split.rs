@@ -15,17 +15,18 @@
 use std::collections::BTreeMap;
 
 use super::Facts;
-use super::plan::{self, STEP};
+use super::plan::{self, STEP, Shape};
 use crate::fuse::{BufferInfo, BufferKey, Call, Fused, Home};
 use crate::graph::Dim;
 use crate::kernel::{
     Address, AxisId, AxisSize, BufferId, Coordinate, Expr, ExprId, Guard, Kernel, Monoid,
     StageKind, Store,
 };
+use crate::schedules::Schedules;
 use mm1_package::DType;
 
 /// Most parts.
-const MOST: u64 = 32;
+pub(super) const MOST: u64 = 32;
 /// Cycles that one more launch costs.
 const LAUNCH: u64 = 4000;
 /// Bytes a cycle that the second kernel reads and writes; its buffers mostly stay in the second-level
@@ -51,14 +52,19 @@ pub struct Split {
     pub elements: u64,
 }
 
-/// Splits what pays of a program.
-pub fn split(fused: &mut Fused) {
+/// Splits what was measured to pay, or is estimated to, of a program.
+pub fn split(fused: &mut Fused, schedules: &Schedules) {
     let calls = std::mem::take(&mut fused.calls);
     // Layers share their kernels.
     let mut known: BTreeMap<String, Option<Split>> = BTreeMap::new();
     for call in calls {
-        let split = known.entry(call.kernel.hash());
-        match split.or_insert_with(|| best(&call.kernel)).clone() {
+        let hash = call.kernel.hash();
+        let parts = schedules.parts(&hash);
+        let split = known.entry(hash).or_insert_with(|| match parts {
+            None => best(&call.kernel),
+            Some(parts) => into(&call.kernel, parts),
+        });
+        match split.clone() {
             None => fused.calls.push(call),
             Some(split) => replace(fused, call, split),
         }
@@ -100,25 +106,31 @@ pub fn best(kernel: &Kernel) -> Option<Split> {
     if whole.cost <= LAUNCH {
         return None;
     }
-    let mut best: Option<(u64, Split)> = None;
-    for parts in 2..=MOST {
-        let Some(split) = into(kernel, parts) else {
-            continue;
+    let all = (2..=MOST).filter_map(|parts| {
+        let split = into(kernel, parts)?;
+        Some((split.cost(None)?, split))
+    });
+    all.min_by_key(|(cost, _)| *cost)
+        .filter(|(cost, _)| cost * 10 < whole.cost * 9)
+        .map(|(_, split)| split)
+}
+
+impl Split {
+    /// Estimated cycles of both kernels, if the first can run so.
+    pub(super) fn cost(&self, shape: Option<Shape>) -> Option<u64> {
+        let facts = Facts {
+            shape,
+            ..Facts::of(&self.partial)
         };
-        let partial = plan::plan(&split.partial, &Facts::of(&split.partial)).ok()?;
+        let partial = plan::plan(&self.partial, &facts).ok()?;
         // Guards that may fail let no thread read eight elements at once.
-        if partial.computes() && !split.even {
-            continue;
+        if partial.computes() && !self.even {
+            return None;
         }
         // The parts are read, and about two values of four bytes a result besides.
-        let bytes = 4 * (split.elements + 2 * split.elements / parts);
-        let cost = partial.cost + LAUNCH + bytes / BYTES;
-        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-            best = Some((cost, split));
-        }
+        let bytes = 4 * (self.elements + 2 * self.elements / self.parts);
+        Some(partial.cost + LAUNCH + bytes / BYTES)
     }
-    best.filter(|(cost, _)| cost * 10 < whole.cost * 9)
-        .map(|(_, split)| split)
 }
 
 /// A kernel in so many parts of whole steps, if it can be cut so.
