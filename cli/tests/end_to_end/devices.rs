@@ -37,6 +37,15 @@ fn a_missing_device_is_said_before_anything_is_written() {
         let mut other = command(name, &micro());
         run(other.args(["--device", "cuda:4096"])).refused(&missing);
     }
+    let missing = match cfg!(feature = "mlir") {
+        true => missing,
+        false => ["MM1C0401", "without MLIR"],
+    };
+    let schedules = folder.path().join("schedules.toml");
+    let mut tune = command("tune", &micro());
+    tune.args(["--device", "cuda:4096", "-o"]).arg(&schedules);
+    run(&mut tune).refused(&missing);
+    assert!(!schedules.exists());
     let mut train = command("train", &micro());
     run(train.args(["--device", "gpu"])).refused(&["`gpu` is no device", "cuda:N"]);
 }
@@ -45,6 +54,27 @@ fn a_missing_device_is_said_before_anything_is_written() {
 fn an_unknown_target_lists_the_known() {
     let compile = |target| run(command("compile", &micro()).args(["--target", target]));
     compile("cuda:sm_70").refused(&["MM1C0402", "`cuda:sm_90a`", "`cpu:x86-64-v3`"]);
+}
+
+#[cfg(feature = "mlir")]
+#[test]
+fn schedules_are_for_cards_and_for_one_target() {
+    let folder = folder();
+    let tune = |device| run(command("tune", &micro()).args(["--device", device]));
+    tune("cpu").refused(&["follow from kernel and target", "--device cuda"]);
+    let path = folder.path().join("schedules.toml");
+    let compile = |target: &str| {
+        let mut compile = command("compile", &micro());
+        compile.args(["--target", target, "--schedules"]).arg(&path);
+        run(compile.arg("-o").arg(folder.path().join("micro.mm1pkg")))
+    };
+    compile("cuda:sm_90a").refused(&["schedules.toml"]);
+    let text = "target = \"cuda:sm_90a\"\ndevice = \"a card\"\nproduct = []\n";
+    std::fs::write(&path, text).expect("writable");
+    compile("cuda:sm_90a").refused(&["schedules.toml", "line 3", "product"]);
+    std::fs::write(&path, text.replace("product =", "products =")).expect("writable");
+    compile("cpu:x86-64-v3").refused(&["for `cuda:sm_90a`", "cpu:x86-64-v3"]);
+    compile("cuda:sm_90a").ok();
 }
 
 #[test]
