@@ -352,6 +352,9 @@ pub struct TuneArgs {
     /// File to write; products that it has already are not measured again.
     #[arg(short, long, value_name = "FILE", default_value = "schedules.toml")]
     pub output: PathBuf,
+    /// Ways of a product that are measured, at most: those that the estimate likes best.
+    #[arg(long, default_value_t = 12, value_name = "N")]
+    pub ways: usize,
     /// Times that each launch is measured; the shortest counts.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub repeats: usize,

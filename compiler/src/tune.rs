@@ -13,8 +13,6 @@ use crate::codegen::nvgpu::gemm::ways;
 use crate::compile::{CompileError, Options, plan_for};
 use crate::schedules::{Schedule, Schedules};
 
-/// Ways of one product that are measured, at most.
-const MOST_WAYS: usize = 12;
 /// Share of the estimate's time that another way must save: less is noise.
 const LEAST_GAIN: f64 = 0.02;
 
@@ -46,7 +44,8 @@ pub struct Tuning {
 pub type Times = BTreeMap<(String, String), f64>;
 
 impl Tuning {
-    /// The products of a model's programs `programs` that `known` has no schedule of.
+    /// The products of a model's programs `programs` that `known` has no schedule of, each in at most
+    /// `most` ways.
     ///
     /// # Errors
     /// A model that cannot be planned.
@@ -54,6 +53,7 @@ impl Tuning {
         model: &Model,
         options: &Options,
         programs: &[&str],
+        most: usize,
         known: &Schedules,
     ) -> Result<Self, CompileError> {
         let whole = Options {
@@ -75,7 +75,7 @@ impl Tuning {
                 let found = products.iter().position(|it| it.hash == hash);
                 let at = found.unwrap_or_else(|| {
                     let mut ways = ways(&call.kernel);
-                    ways.truncate(MOST_WAYS);
+                    ways.truncate(most.max(1));
                     products.push(Product {
                         hash,
                         name: call.name.clone(),

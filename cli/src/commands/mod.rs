@@ -26,7 +26,7 @@ pub mod tune {
     /// # Errors
     /// Always.
     pub fn run(args: &TuneArgs) -> Result<(), Failure> {
-        let _ = (&args.model, &args.output, args.repeats);
+        let _ = (&args.model, &args.output, args.repeats, args.ways);
         options(&Request::new(&args.backend, args.device))?;
         Err(Failure::new(
             "this mm1c was built without MLIR: `mm1c tune` needs it",

@@ -38,11 +38,11 @@ pub fn run(args: &TuneArgs) -> Result<(), Failure> {
     }
     let model = load_model(&args.model.model, &args.model.sets)?;
     let options = options(&Request::new(&args.backend, args.device))?;
-    let name = device::open(args.device, 1)?.name();
+    let name = card(&device::open(args.device, 1)?.name());
     let mut file = known(&args.output, &options, &name)?;
     let known = file.schedules(&args.output, &options.target.to_string())?;
     let fault = |error| refused(&model, error);
-    let mut tuning = Tuning::new(&model, &options, &PROGRAMS, &known).map_err(fault)?;
+    let mut tuning = Tuning::new(&model, &options, &PROGRAMS, args.ways, &known).map_err(fault)?;
     while let Some(schedules) = tuning.next() {
         let options = Options {
             schedules,
@@ -64,6 +64,14 @@ pub fn run(args: &TuneArgs) -> Result<(), Failure> {
         tuning.products.len()
     );
     Ok(())
+}
+
+/// The card's own name of `cuda:0 (NVIDIA H200)`: its number is this machine's.
+fn card(name: &str) -> String {
+    let inner = name
+        .split_once(" (")
+        .map(|(_, it)| it.trim_end_matches(')'));
+    inner.unwrap_or(name).to_owned()
 }
 
 /// The file as it is, or an empty one for this card.
@@ -117,7 +125,8 @@ fn times(args: &TuneArgs, model: &Model, package: Package) -> Result<Times, Fail
 /// The entry of a product, if it was measured.
 fn measured(product: &Product, best: &Schedules) -> Option<Measured> {
     let schedule = best.get(&product.hash)?.clone();
-    let microseconds = |way: usize| product.seconds[way] / product.uses() as f64 * 1e6;
+    let microseconds =
+        |way: usize| (product.seconds[way] / product.uses() as f64 * 1e8).round() / 100.0;
     Some(Measured {
         kernel: product.hash.clone(),
         name: product.name.clone(),

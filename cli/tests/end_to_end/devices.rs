@@ -56,6 +56,56 @@ fn an_unknown_target_lists_the_known() {
     compile("cuda:sm_70").refused(&["MM1C0402", "`cuda:sm_90a`", "`cpu:x86-64-v3`"]);
 }
 
+/// What a person with a card would run, over the emulator as the driver's library: kernels against the
+/// interpreter, two runs with the same bytes, trainings, measurements, schedules.
+#[cfg(all(feature = "mlir", feature = "cuda"))]
+#[test]
+fn the_scripts_for_a_card_run_to_their_end() {
+    let program = Path::new(env!("CARGO_BIN_EXE_mm1c"));
+    let examples = program.with_file_name("examples");
+    let library = examples.join("libemulated_card.so");
+    assert!(
+        library.exists(),
+        "`cargo build --release -p mm1-ptx --example emulated_card` makes {}",
+        library.display()
+    );
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("driver")).expect("writable");
+    for name in ["libcuda.so", "libcuda.so.1"] {
+        std::os::unix::fs::symlink(&library, at("driver").join(name)).expect("writable");
+    }
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts");
+    let script = |name: &str| {
+        let mut command = Command::new(scripts.join(name));
+        command.arg(program);
+        command
+    };
+    let mut packages = script("gpu-packages");
+    run(packages.arg(at("packages")).arg(micro())).ok();
+    let mut check = script("gpu-check");
+    check.env("LD_LIBRARY_PATH", at("driver"));
+    let ran = run(check.args([at("packages"), at("out")]).arg("2"));
+    let said = ran.ok().stdout;
+    for step in [
+        "bisect-f32-simt: status 0",
+        "bisect-bf16-simt: status 0",
+        "bisect-bf16-hopper: status 0",
+        "losses-cuda-b: status 0",
+        "two runs give the same bytes",
+        "train-mm1-tiny-hopper: status 0",
+        "bench-small-bf16-hopper: status 0",
+        "tune: status 0",
+        "bench-tuned: status 0",
+    ] {
+        assert!(said.contains(step), "{step}: {said}");
+    }
+    let read = |name: &str| std::fs::read_to_string(at("out").join(name)).expect("written");
+    assert!(read("bench-tuned.txt").contains("emulated card"));
+    assert!(read("schedules.toml").contains("device = \"emulated card\""));
+    assert!(read("losses-cuda.jsonl").lines().count() >= 2);
+}
+
 #[cfg(feature = "mlir")]
 #[test]
 fn schedules_are_for_cards_and_for_one_target() {

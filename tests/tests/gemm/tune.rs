@@ -52,7 +52,7 @@ fn rounds_agree_and_the_fastest_ways_are_taken() {
     let options = options();
     let none = Schedules::default();
     let programs = ["accumulate"];
-    let mut tuning = Tuning::new(&case.model, &options, &programs, &none).unwrap();
+    let mut tuning = Tuning::new(&case.model, &options, &programs, 12, &none).unwrap();
     assert!(tuning.products.len() > 10 && tuning.rounds() > 3);
     let by_estimate = compile(&case.model, Purpose::All, &options).unwrap();
     let mut rounds = Vec::new();
@@ -106,12 +106,12 @@ fn rounds_agree_and_the_fastest_ways_are_taken() {
     let package = compile(&case.model, Purpose::All, &chosen).unwrap();
     let before: f64 = tuning.products.iter().map(|it| it.seconds[0]).sum();
     let (.., times) = step(&case, package);
-    let mut again = Tuning::new(&case.model, &options, &programs, &none).unwrap();
+    let mut again = Tuning::new(&case.model, &options, &programs, 12, &none).unwrap();
     again.record(&times);
     let after: f64 = again.products.iter().map(|it| it.seconds[0]).sum();
     assert!(after < before, "{before} to {after}");
     // What is known is not measured again.
-    let known = Tuning::new(&case.model, &options, &programs, &best).unwrap();
+    let known = Tuning::new(&case.model, &options, &programs, 12, &best).unwrap();
     assert_eq!((known.products.len(), known.next()), (0, None));
     assert_eq!(known.best(), best);
 }
@@ -143,6 +143,7 @@ fn schedules_that_do_not_fit_are_as_if_there_were_none() {
         &case.model,
         &options,
         &["accumulate"],
+        12,
         &Schedules::default(),
     );
     let mut schedules = Schedules::default();
