@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod cuda;
 mod error;
 pub mod gpu;
+pub mod matrix;
 
 use std::sync::Arc;
 use std::time::Instant;

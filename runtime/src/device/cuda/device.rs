@@ -295,7 +295,7 @@ impl Device for CudaDevice {
 
     fn rates(&mut self) -> Result<Option<Rates>, DeviceError> {
         self.card.bind()?;
-        rates::measure().map(Some)
+        rates::measure(&self.card).map(Some)
     }
 }
 

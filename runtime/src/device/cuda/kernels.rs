@@ -48,10 +48,28 @@ pub(super) struct Kernels {
 }
 
 /// Loaded code.
-struct Module(sys::CUmodule);
+pub(super) struct Module(pub(super) sys::CUmodule);
 
 // SAFETY: modules belong to a context and may be used from any thread that binds it.
 unsafe impl Send for Module {}
+
+impl Module {
+    /// Loads machine code, or PTX that ends with a zero.
+    ///
+    /// # Errors
+    /// Code that the driver does not take.
+    pub(super) fn load(code: &[u8]) -> Result<Self, DeviceError> {
+        let mut module = std::ptr::null_mut();
+        driver!(cuModuleLoadDataEx(
+            &raw mut module,
+            code.as_ptr().cast(),
+            0,
+            std::ptr::null_mut(),
+            std::ptr::null_mut()
+        ))?;
+        Ok(Self(module))
+    }
+}
 
 impl Drop for Module {
     fn drop(&mut self) {
@@ -173,7 +191,7 @@ fn assemble(
 ) -> Result<Assembled, DeviceError> {
     let path = folder.map(|folder| kept_path(folder, text, card.driver, card.capability));
     if let Some(code) = path.as_deref().and_then(read_kept)
-        && let Ok(module) = load_code(&code)
+        && let Ok(module) = Module::load(&code)
     {
         return Ok(Assembled {
             module,
@@ -186,7 +204,7 @@ fn assemble(
     })?;
     let link = |target| {
         let code = link(kernel, &ptx, target)?;
-        Ok::<_, DeviceError>((load_code(&code)?, code))
+        Ok::<_, DeviceError>((Module::load(&code)?, code))
     };
     // The card's own target first; a driver may take that for the one without its own features.
     let linked = link(None).or_else(|error| match architecture(card.capability) {
@@ -347,19 +365,6 @@ fn link(
     let code = unsafe { std::slice::from_raw_parts(code.cast::<u8>(), size) }.to_vec();
     drop(link);
     Ok(code)
-}
-
-/// Loads machine code.
-fn load_code(code: &[u8]) -> Result<Module, DeviceError> {
-    let mut module = std::ptr::null_mut();
-    driver!(cuModuleLoadDataEx(
-        &raw mut module,
-        code.as_ptr().cast(),
-        0,
-        std::ptr::null_mut(),
-        std::ptr::null_mut()
-    ))?;
-    Ok(Module(module))
 }
 
 /// The entry of a loaded kernel, allowed its shared memory and sure to fit the card.

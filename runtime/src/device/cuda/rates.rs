@@ -1,13 +1,21 @@
-//! What the card can do at most: copies within its memory.
+//! What the card can do at most: copies within its memory, and products on Hopper's matrix units.
 
+use std::ffi::{CString, c_void};
+
+use super::card::Card;
 use super::driver::driver;
+use super::kernels::Module;
 use super::memory::{DeviceMemory, Event, Stream};
-use crate::device::{DeviceError, Rates};
+use crate::device::{DeviceError, Rates, matrix};
 
 /// Bytes of one side of the measured copy; far beyond any cache.
 const COPY_BYTES: u64 = 512 << 20;
 /// Copies that are timed together.
 const COPIES: usize = 20;
+/// Rounds of the first launch of products.
+const FIRST_ROUNDS: u64 = 64;
+/// Seconds that the counted launch of products is to take: long enough for the clock to settle.
+const PRODUCTS_SECONDS: f64 = 0.1;
 /// Two buffers to copy between.
 pub(super) struct Copy {
     from: DeviceMemory,
@@ -44,10 +52,11 @@ impl Copy {
 ///
 /// # Errors
 /// A card that has failed, or has no memory left for two buffers.
-pub(super) fn measure() -> Result<Rates, DeviceError> {
+pub(super) fn measure(card: &Card) -> Result<Rates, DeviceError> {
     let stream = Stream::new()?;
+    let hopper = card.capability == 90;
     Ok(Rates {
-        matrix: None,
+        matrix: hopper.then(|| matrix_rate(card, &stream)).transpose()?,
         copy: copy_rate(&stream)?,
     })
 }
@@ -74,4 +83,41 @@ fn copy_rate(stream: &Stream) -> Result<f64, DeviceError> {
     copy.from.clear(stream)?;
     let seconds = timed(stream, || copy.queue(stream), COPIES)?;
     Ok((2 * COPY_BYTES) as f64 * COPIES as f64 / seconds)
+}
+
+/// FLOP/s of a kernel that only multiplies, one block on each multiprocessor.
+fn matrix_rate(card: &Card, stream: &Stream) -> Result<f64, DeviceError> {
+    let fault = |error: std::ffi::NulError| DeviceError::Kernel(error.to_string());
+    let text = CString::new(matrix::ptx()).map_err(fault)?;
+    let name = CString::new(matrix::NAME).map_err(fault)?;
+    let module = Module::load(text.as_bytes_with_nul())?;
+    let mut function = std::ptr::null_mut();
+    driver!(cuModuleGetFunction(
+        &raw mut function,
+        module.0,
+        name.as_ptr()
+    ))?;
+    let sums = DeviceMemory::new(4 * u64::from(matrix::THREADS))?;
+    let launch = |rounds: u64| {
+        let (mut address, mut rounds) = (sums.address, rounds);
+        let mut arguments: [*mut c_void; 2] = [(&raw mut address).cast(), (&raw mut rounds).cast()];
+        driver!(cuLaunchKernel(
+            function,
+            card.multiprocessors,
+            1,
+            1,
+            matrix::THREADS,
+            1,
+            1,
+            0,
+            stream.handle,
+            arguments.as_mut_ptr(),
+            std::ptr::null_mut()
+        ))
+    };
+    let first = timed(stream, || launch(FIRST_ROUNDS), 1)?;
+    let rounds = (FIRST_ROUNDS as f64 * PRODUCTS_SECONDS / first.max(1e-6)) as u64;
+    let rounds = rounds.max(FIRST_ROUNDS);
+    let seconds = timed(stream, || launch(rounds), 1)?;
+    Ok(matrix::flops(u64::from(card.multiprocessors), rounds) / seconds)
 }
