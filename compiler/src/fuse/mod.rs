@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 
 pub use storage::{BufferInfo, BufferKey, Home};
 
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Graph, Op};
 use crate::kernel::Kernel;
 use group::Groups;
 use mm1_package::{Extent, ExtentRef};
@@ -111,7 +111,7 @@ fn order(groups: &Groups<'_>, storage: &Storage) -> Result<Vec<usize>, String> {
         }
     }
     let position = positions(groups, &after, &users);
-    let mut ready: BTreeSet<((NodeId, NodeId), usize)> = (0..count)
+    let mut ready: BTreeSet<((u64, u64), usize)> = (0..count)
         .filter(|group| waiting[*group] == 0)
         .map(|group| (position[group], group))
         .collect();
@@ -145,12 +145,10 @@ fn positions(
     groups: &Groups<'_>,
     reads: &[BTreeSet<usize>],
     users: &[Vec<usize>],
-) -> Vec<(NodeId, NodeId)> {
-    let mut positions: Vec<(NodeId, NodeId)> = groups
-        .groups
-        .iter()
-        .map(|group| (group.anchor, group.anchor))
-        .collect();
+) -> Vec<(u64, u64)> {
+    let ages = groups.groups.iter();
+    let ages = ages.map(|group| groups.graph.node(group.anchor).age);
+    let mut positions: Vec<(u64, u64)> = ages.map(|age| (age, age)).collect();
     let mut waiting: Vec<usize> = users.iter().map(Vec::len).collect();
     let mut ready: Vec<usize> = (0..users.len()).filter(|it| waiting[*it] == 0).collect();
     while let Some(group) = ready.pop() {

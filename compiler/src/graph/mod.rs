@@ -172,6 +172,8 @@ pub struct Node {
     pub name: String,
     /// Where in a graph file it comes from.
     pub span: Option<mm1_dsl::span::Span>,
+    /// Nodes that the graph had made before: unlike an id, it is never that of a removed node.
+    pub age: u64,
 }
 
 /// Which result feeds which operand.
@@ -197,6 +199,8 @@ pub struct Output {
 pub struct Graph {
     dag: StableDiGraph<Node, Edge>,
     names: HashSet<String>,
+    /// Nodes made so far.
+    made: u64,
     /// Run-time sizes, indexed by [`ExtentId`].
     pub extents: Vec<Extent>,
     /// Results, in the caller's order.
@@ -291,7 +295,9 @@ impl Graph {
             types,
             name,
             span: None,
+            age: self.made,
         });
+        self.made += 1;
         for (index, operand) in operands.iter().enumerate() {
             self.dag.add_edge(
                 operand.node.0,

@@ -107,6 +107,38 @@ fn no_product_rounds_a_weight_and_no_other_target_keeps_copies() {
     assert!(rounded[&true] > 20, "{rounded:?}");
 }
 
+/// What the pass removes and adds must not put off kernels: a weight's gradient stands beside that of its input.
+#[test]
+fn copies_leave_the_order_of_kernels() {
+    for recompute in ["none", "products"] {
+        let recompute = format!("train.recompute=\"{recompute}\"");
+        let case = Case::load(MODELS[0], &[SETS[0], &recompute]);
+        let arena = |target: &str| {
+            let options = Options {
+                target: Target::parse(target).unwrap(),
+                ..options()
+            };
+            let planned = plan_for(&case.model, Purpose::All, &options).unwrap();
+            let mut programs = planned.programs.into_iter();
+            let program = programs.find(|it| it.source.name == "accumulate").unwrap();
+            let names: Vec<&str> = program.fused.calls.iter().map(|it| &it.name[..]).collect();
+            let place = |name: &str| names.iter().position(|it| *it == name);
+            let mut pairs = 0;
+            for name in names.iter().filter(|it| it.ends_with(".product).b")) {
+                let of_input = name.replace(".product).b", ".product).a");
+                if let Some(input) = place(&of_input) {
+                    let apart = place(name).unwrap().abs_diff(input);
+                    assert!(apart <= 3, "{name} is {apart} kernels from {of_input}");
+                    pairs += 1;
+                }
+            }
+            assert!(pairs > 10, "{pairs}");
+            program.plan.arena_bytes
+        };
+        assert_eq!(arena("cuda:sm_90a"), arena("cuda:sm_80"), "{recompute}");
+    }
+}
+
 /// Also where a parameter has bounds (the scale of a contrastive objective) and where no program generates.
 #[test]
 fn a_step_rounds_what_it_stores() {
