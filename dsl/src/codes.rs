@@ -134,6 +134,8 @@ codes! {
         "`--map` names one of the maps in the binary (`models/weights`) or the path of a file that ends in `.toml`.";
     BAD_MAP = 52, "malformed name map",
         "The file does not follow the rules of name maps (docs/weights.md).";
+    LAW_SCALED = 53, "learning-rate law with updates scaled by their parameters",
+        "The law was fitted for updates of one size for all parameters. `scale_parameter` multiplies each by the root mean square of its parameter, so the rate that the law gives is one to two orders of magnitude too small; write a number, or turn `scale_parameter` off.";
     SHAPE = 60, "tensors do not fit",
         "The operands of a node have sizes that its operation cannot combine.";
     PATTERN_MATCHES_NOTHING = 61, "pattern matches no parameter",

@@ -49,6 +49,7 @@ pub fn lower(resolved: Resolved, library: Library) -> Result<Model, Vec<Diagnost
             Ok(rate) => train.peak_lr = rate,
             Err(diagnostic) => diagnostics.push(*diagnostic),
         }
+        warnings.extend(scaled_law(&resolved, &train));
     }
     if !diagnostics.is_empty() {
         return Err(diagnostics);
@@ -280,6 +281,30 @@ fn law(
         );
     }
     Ok(rate)
+}
+
+/// A warning where the law's rate meets updates that are not of the size it was fitted for.
+fn scaled_law(resolved: &Resolved, train: &Train) -> Option<Diagnostic> {
+    let Optimizer::Adafactor(keys) = train.optimizer else {
+        return None;
+    };
+    let key = "train.scale_parameter";
+    keys.scale_parameter.then(|| {
+        let warning = Diagnostic::warning(
+            codes::LAW_SCALED,
+            "`lr = \"mm1\"` is a rate for updates that `scale_parameter` does not scale",
+        );
+        let warning = warning
+            .at(
+                resolved.assigned("train.lr"),
+                format!("gives {:.3e}", train.peak_lr),
+            )
+            .with(
+                resolved.assigned(key),
+                "multiplies by the size of each parameter",
+            );
+        warning.help("write the rate as a number, or `scale_parameter = false`".to_owned())
+    })
 }
 
 impl Decoder {
