@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mm1_dsl::model::Model;
-use mm1_package::{Objective, Package};
+use mm1_package::Package;
 use mm1_runtime::checkpoint::{self, Code, Snapshot, Store};
 use mm1_runtime::data::{DataConfig, Evaluation, Pipeline};
 use mm1_runtime::engine::RunError;
@@ -48,11 +48,7 @@ pub fn run(args: &TrainArgs, begun: Instant) -> Result<(), Failure> {
     config.peak_flops = args.peak_gflops.map(|gflops| gflops * 1e9);
     let pipeline = open_pipeline(&data, &package, &tokenizer)?;
     let side = package.model.resolution as usize;
-    // Held-out texts are scored by what a language model says of their pictures.
-    let held_out = match package.model.objective {
-        Objective::Language => evaluate::open(&data, &tokenizer, side, config.evaluation.examples)?,
-        Objective::Contrastive | Objective::Reconstruction => Vec::new(),
-    };
+    let held_out = evaluate::open(&data, &tokenizer, side, config.evaluation.examples)?;
     for fault in held_out.iter().flat_map(|it| &it.faults) {
         eprintln!("skipped: {fault}");
     }

@@ -9,6 +9,7 @@ mod directory;
 mod divergence;
 mod experts;
 mod interruption;
+mod objectives;
 mod pictures;
 mod resuming;
 mod studies;

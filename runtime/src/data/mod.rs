@@ -16,7 +16,7 @@ pub mod folder;
 pub mod image;
 pub mod layout;
 mod pack;
-mod pairs;
+pub(crate) mod pairs;
 pub mod pipeline;
 pub mod prefetch;
 pub mod scene;

@@ -28,8 +28,12 @@ impl Pipeline {
             packer.place(source, drawn.sample, &drawn.example, drawn.faults);
             match shape.objective {
                 Objective::Reconstruction => {
-                    let prefix = self.prefix(cursor.batches, place);
-                    self.patches_past(prefix, &mut packer.batch);
+                    let seed = self.config().shuffle_seed;
+                    let philox = Philox::new(seed, stream_of("data.prefix"));
+                    let patches = shape.patches;
+                    let prefix = drawn_prefix(philox, patches, cursor.batches, place as u64);
+                    let normalization = self.config().loss_normalization;
+                    patches_past(patches, prefix, normalization, &mut packer.batch);
                     packer.batch.stats.image_tokens += shape.patches as u64;
                     packer.batch.stats.sources[source].image_tokens += shape.patches as u64;
                 }
@@ -45,38 +49,39 @@ impl Pipeline {
         cursor.batches += 1;
         Ok((packer.finish(&cursor), cursor))
     }
+}
 
-    /// Patches in the first part of picture `place` of a batch, each number from 1 to one less than
-    /// all as likely.
-    fn prefix(&self, batch: u64, place: usize) -> usize {
-        let philox = Philox::new(self.config().shuffle_seed, stream_of("data.prefix"));
-        let numbers = self.shape().patches.saturating_sub(1).max(1);
-        let drawn = philox.uniform_f64(batch, place as u64) * numbers as f64;
-        1 + (drawn as usize).min(numbers - 1)
-    }
+/// Patches in the first part of picture `place` of a batch, each number from 1 to one less than all
+/// as likely.
+pub(crate) fn drawn_prefix(philox: Philox, patches: usize, batch: u64, place: u64) -> usize {
+    let numbers = patches.saturating_sub(1).max(1);
+    let drawn = philox.uniform_f64(batch, place) * numbers as f64;
+    1 + (drawn as usize).min(numbers - 1)
+}
 
-    /// The last picture's ranges of sight and the patches to predict: those past the first `prefix`,
-    /// each from the one before.
-    fn patches_past(&self, prefix: usize, batch: &mut Batch) {
-        let patches = self.shape().patches;
-        let ends = (0..patches).map(|patch| prefix.max(patch + 1) as i32);
-        batch.visible_end.extend(ends);
-        let first = (batch.image_count - 1) * patches;
-        let predicted = first + prefix..first + patches;
-        let weight = match self.config().loss_normalization {
-            LossNormalization::Token => 1.0,
-            LossNormalization::Example | LossNormalization::Sequence => {
-                1.0 / predicted.len() as f32
-            }
-        };
-        batch.loss_weights.extend(predicted.clone().map(|_| weight));
-        batch
-            .loss_rows
-            .extend(predicted.clone().map(|patch| patch as i32 - 1));
-        batch
-            .loss_targets
-            .extend(predicted.map(|patch| patch as i32));
-    }
+/// The last picture's ranges of sight and the patches to predict: those past the first `prefix`,
+/// each from the one before.
+pub(crate) fn patches_past(
+    patches: usize,
+    prefix: usize,
+    normalization: LossNormalization,
+    batch: &mut Batch,
+) {
+    let ends = (0..patches).map(|patch| prefix.max(patch + 1) as i32);
+    batch.visible_end.extend(ends);
+    let first = (batch.image_count - 1) * patches;
+    let predicted = first + prefix..first + patches;
+    let weight = match normalization {
+        LossNormalization::Token => 1.0,
+        LossNormalization::Example | LossNormalization::Sequence => 1.0 / predicted.len() as f32,
+    };
+    batch.loss_weights.extend(predicted.clone().map(|_| weight));
+    batch
+        .loss_rows
+        .extend(predicted.clone().map(|patch| patch as i32 - 1));
+    batch
+        .loss_targets
+        .extend(predicted.map(|patch| patch as i32));
 }
 
 /// The text in the open sequence is compared by its last token, and belongs to picture `place`.

@@ -1,4 +1,4 @@
-//! The held-out loss: reference texts under the training loss.
+//! The held-out loss of a language model: reference texts under the training loss.
 
 use crate::data::{Batch, Evaluation};
 use crate::engine::{Engine, EngineExt, RunError};
@@ -10,12 +10,11 @@ use crate::train::write_batch;
 ///
 /// # Errors
 /// A program that fails, or a text that cannot be encoded.
-pub fn held_out_loss<E: Engine + ?Sized>(
+pub(super) fn language_loss<E: Engine + ?Sized>(
     engine: &mut E,
     tokenizer: &Tokenizer,
     evaluation: &Evaluation,
 ) -> Result<Option<f64>, RunError> {
-    engine.require(&["evaluate"])?;
     let facts = engine.facts().clone();
     let mut packer = Packer::new(&facts);
     let (mut loss, mut tokens) = (0.0, 0.0);

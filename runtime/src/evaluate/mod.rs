@@ -2,10 +2,14 @@
 //!
 //! *Majority* answers the most frequent value every time. *Blind* is the same model shown
 //! the picture of another example: what it still gets right it does not owe to its eyes.
+//! A model of another objective than language says nothing, and has a loss only.
 
 mod loss;
+mod objective;
 
 use std::collections::BTreeMap;
+
+use mm1_package::Objective;
 
 use crate::data::evaluation::EvaluationScore;
 use crate::data::{DataConfig, Evaluation};
@@ -14,7 +18,7 @@ use crate::generate::{Limits, Prompt, generate};
 use crate::report::{Sample, png_data_uri};
 use crate::tokenizer::Tokenizer;
 
-pub use loss::held_out_loss;
+pub use objective::held_out_loss;
 
 /// How to evaluate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +47,15 @@ pub struct Score {
 pub struct Evaluated {
     /// Name of the source.
     pub source: String,
-    /// Held-out loss, nats per token.
+    /// Held-out loss of the model's objective; see [`held_out_loss`].
     pub loss: Option<f64>,
+    /// Held-out examples.
+    pub examples: usize,
     /// Examples scored.
     pub scored: usize,
     /// Scores; none for free captions.
     pub scores: Vec<Score>,
-    /// What the model said, one per example.
+    /// What the model said, one per example; nothing where it does not speak.
     pub answers: Vec<String>,
 }
 
@@ -98,7 +104,18 @@ pub fn evaluate<E: Engine + ?Sized>(
     blind: bool,
 ) -> Result<Evaluated, RunError> {
     let loss = held_out_loss(engine, tokenizer, evaluation)?;
-    let own: Vec<usize> = (0..evaluation.items.len()).collect();
+    let examples = evaluation.items.len();
+    if engine.facts().objective != Objective::Language {
+        return Ok(Evaluated {
+            source: evaluation.source.clone(),
+            loss,
+            examples,
+            scored: 0,
+            scores: Vec::new(),
+            answers: Vec::new(),
+        });
+    }
+    let own: Vec<usize> = (0..examples).collect();
     let answers = answers(engine, tokenizer, evaluation, config, &own)?;
     let score = evaluation.score(&answers);
     let blind = match blind && score.scored > 0 {
@@ -112,6 +129,7 @@ pub fn evaluate<E: Engine + ?Sized>(
     Ok(Evaluated {
         source: evaluation.source.clone(),
         loss,
+        examples,
         scored: score.scored,
         scores: scores(&score, &evaluation.majority(), blind.as_ref()),
         answers,
@@ -249,7 +267,7 @@ pub fn table(results: &[Evaluated]) -> (Vec<String>, Vec<Vec<String>>) {
     for result in results {
         let source = &result.source;
         if let Some(loss) = result.loss {
-            let examples = result.answers.len().to_string();
+            let examples = result.examples.to_string();
             let loss = format!("{loss:.4}");
             rows.push(vec![
                 format!("{source}: loss"),
@@ -273,7 +291,7 @@ pub fn table(results: &[Evaluated]) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 /// What the columns of [`table`] mean.
-pub const TABLE_NOTE: &str = "Accuracies are read from free greedy text. Majority: always the \
+pub const TABLE_NOTE: &str = "Loss: of the model's objective, per token, pair or patch. Accuracies are read from free greedy text. Majority: always the \
 most frequent answer. Blind: the same model shown the picture of another example.";
 
 /// The first `count` examples of each source as pictures with the model's words.
@@ -331,6 +349,7 @@ mod tests {
         let results = [Evaluated {
             source: "scenes".into(),
             loss: Some(0.25),
+            examples: 500,
             scored: 500,
             scores: vec![Score {
                 name: "colour",
