@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::{
-    assert_same, checkpoint, checkpoints, content, folder, micro, micro_mlp, records, run, steps,
-    train, train_command,
+    ADAFACTOR, assert_same, checkpoint, checkpoints, content, folder, micro, micro_mlp, records,
+    run, steps, tensors, train, train_command,
 };
 
 /// Steps of each run here; every source but one passes at least one end of an epoch in them.
@@ -103,6 +103,33 @@ fn with_one_micro_batch_or_many_and_in_bf16() {
         let folder = folder();
         reference(folder.path(), &sets);
         resumed_equals(folder.path(), 9, &sets);
+    }
+}
+
+#[test]
+fn with_adafactor_and_its_states() {
+    for more in [
+        ["train.scale_parameter=true", "train.precision='f32'"],
+        ["train.momentum=0.9", "train.precision='bf16'"],
+    ] {
+        let sets = [&ADAFACTOR[..], &more].concat();
+        let folder = folder();
+        reference(folder.path(), &sets);
+        let states = tensors(&checkpoint(folder.path(), 9).join("optimizer.safetensors"));
+        let with = |prefix: &str| {
+            states
+                .keys()
+                .filter(|name| name.starts_with(prefix))
+                .count()
+        };
+        // Matrices by rows and columns, norms and the rest whole; means of updates where asked for.
+        assert!(with("moment2.rows.") >= 8, "{:?}", states.keys());
+        assert_eq!(with("moment2.rows."), with("moment2.columns."));
+        assert!(with("moment2.") > 2 * with("moment2.rows."));
+        assert_eq!(with("moment1.") > 0, more[0] == "train.momentum=0.9");
+        for at in [2, 13] {
+            resumed_equals(folder.path(), at, &sets);
+        }
     }
 }
 

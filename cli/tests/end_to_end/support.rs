@@ -19,6 +19,13 @@ pub fn micro_mlp() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/micro-mlp.toml")
 }
 
+/// Adafactor in the place of the micro model's optimizer, its matrices of 32 columns factored.
+pub const ADAFACTOR: [&str; 3] = [
+    "train.optimizer='adafactor'",
+    "train.scale_parameter=false",
+    "train.factor_minimum=32",
+];
+
 /// An empty folder.
 pub fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{checkpoint, content, folder, losses, metrics, steps, train, values};
+use crate::support::{
+    ADAFACTOR, checkpoint, content, folder, losses, metrics, steps, train, values,
+};
 
 #[test]
 fn training_lowers_the_loss_and_leaves_its_files() {
@@ -79,6 +81,33 @@ fn training_lowers_the_loss_and_leaves_its_files() {
         "[decoder]",
     ] {
         assert!(page.contains(words), "no {words} in the report");
+    }
+}
+
+#[test]
+fn adafactor_lowers_the_loss() {
+    // Rates that fit the two sizes of updates.
+    for more in [
+        ["train.scale_parameter=false", "train.lr=3e-3"],
+        ["train.scale_parameter=true", "train.lr=5e-2"],
+    ] {
+        let folder = folder();
+        let sets = [
+            &ADAFACTOR[..],
+            &more,
+            &["train.steps=60", "train.evaluate_every=20"],
+        ];
+        train(folder.path(), &sets.concat()).ok();
+        let losses = losses(folder.path());
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        let (first, last) = (mean(&losses[..5]), mean(&losses[55..]));
+        assert!(last < 0.75 * first, "{more:?}: {first} -> {last}");
+        let records = metrics(folder.path()).into_iter();
+        let held_out: Vec<f64> = records
+            .filter_map(|record| record["evaluation"]["captions.loss"].as_f64())
+            .collect();
+        assert_eq!(held_out.len(), 3);
+        assert!(held_out[2] < held_out[0], "{more:?}: {held_out:?}");
     }
 }
 
