@@ -1,5 +1,5 @@
 //! Adafactor against transformers in float64 (fixtures/optimizers): ten steps on given gradients, the
-//! program `apply` by the interpreter to 1e-9 and by kernels to 2e-5.
+//! program `apply` by the interpreter to 1e-9 and by kernels, of an emulated card too, to 2e-5.
 
 use std::collections::BTreeMap;
 
@@ -190,17 +190,24 @@ fn a_changed_constant_of_adafactor_is_seen() {
 }
 
 fn kernels_follow(backend: Backend) {
+    follow(&[], |model, fixture| {
+        executor(package(model, Purpose::All, backend), fixture, 2)
+    });
+}
+
+/// Takes the ten steps of each case, its model changed by `more`, on what `start` makes.
+fn follow(more: &[&str], start: impl Fn(&Model, &Fixture) -> Executor) {
     let fixture = Fixture::load(NAME);
     for (case, sets) in CASES {
-        let model = model(sets);
-        let mut executor = executor(package(&model, Purpose::All, backend), &fixture, 2);
+        let model = model(&[sets, more].concat());
+        let mut executor = start(&model, &fixture);
         for t in 1..=STEPS {
             step(&mut executor, &optimizer(&model), &fixture, t);
         }
         let wanted = wanted(&fixture, case);
         let worst = within(&trained(&executor, &wanted), &wanted, TOLERANCE)
-            .unwrap_or_else(|error| panic!("{case}: {error}"));
-        println!("{case}: {worst:.1e}");
+            .unwrap_or_else(|error| panic!("{case} {more:?}: {error}"));
+        println!("{case} {more:?}: {worst:.1e}");
         // What does not train is as it was.
         let frozen = "decoder.norm.weight";
         assert_eq!(
@@ -227,4 +234,97 @@ fn threads_change_nothing(backend: Backend) {
         })
     });
     assert!(bytes[0] == bytes[1], "one and two threads differ");
+}
+
+/// What a card would run, on the emulator.
+#[cfg(feature = "mlir")]
+mod card {
+    use mm1_compiler::compile::{Options, compile};
+    use mm1_compiler::schedules::Schedules;
+    use mm1_compiler::target::{GPU_TARGETS, Target};
+    use mm1_tests::case::Case;
+    use mm1_tests::emulator::Emulator;
+    use mm1_tests::programs::executor_on;
+
+    use super::*;
+
+    /// Whole steps of a model: its losses and its weights.
+    const WHOLE: usize = 4;
+    const PRECISIONS: [&str; 2] = ["train.precision=\"f32\"", "train.precision=\"bf16\""];
+
+    /// A package for any card, or for Hopper's schedules, which cover products of bf16.
+    fn emulated(model: &Model, fixture: &Fixture, precision: &str) -> Executor {
+        let wgmma = precision == PRECISIONS[1];
+        let target = GPU_TARGETS.into_iter().find(|target| target.wgmma == wgmma);
+        let options = Options {
+            target: Target::Gpu(target.unwrap()),
+            backend: Backend::Mlir,
+            verify: true,
+            schedules: Schedules::default(),
+        };
+        let package = compile(model, Purpose::All, &options)
+            .unwrap_or_else(|error| panic!("{}: {error}", model.name));
+        let device = Box::new(Emulator::new(mm1_ptx::Options::default()));
+        executor_on(device, package, fixture)
+    }
+
+    #[test]
+    fn kernels_of_a_card_follow_transformers() {
+        for precision in PRECISIONS {
+            follow(&[precision], |model, fixture| {
+                emulated(model, fixture, precision)
+            });
+        }
+    }
+
+    /// Losses of whole steps on the batches of the training fixture, and the weights after them.
+    fn steps(model: &Model, mut executor: Executor, names: &[String]) -> (Vec<f64>, Tensors) {
+        let curve = Fixture::load("training");
+        let rule = optimizer(model);
+        let losses = (0..WHOLE).map(|index| {
+            let batch = curve.batch(&format!("{}/", index % 2));
+            let step = index as u64 + 1;
+            let outcome = rule.step(&mut executor, step, step, &[batch]).unwrap();
+            assert!(!outcome.skipped, "step {step} is not finite");
+            outcome.loss
+        });
+        let losses = losses.collect();
+        let weights = names.iter();
+        let weights = weights.map(|name| (name.clone(), read(&executor, name)));
+        (losses, weights.collect())
+    }
+
+    #[test]
+    fn a_card_trains_by_adafactor_as_the_cpu_does() {
+        // In bf16 small gradients differ by a large share of their size, and updates with them.
+        for (precision, loss, weight) in [(PRECISIONS[0], 1e-4, 1e-3), (PRECISIONS[1], 3e-2, 0.5)] {
+            let sets = [
+                precision,
+                "train.optimizer=\"adafactor\"",
+                "train.scale_parameter=false",
+                "train.momentum=0.5",
+                "train.factor_minimum=8",
+                // Gradients that are 0 but for rounding have no sign to go by.
+                "train.epsilon_square=1e-10",
+                "train.lr=0.003",
+                "train.warmup_steps=0",
+            ];
+            let case = Case::load("avg-pool", &sets);
+            let names = case.parameters();
+            let cpu = package(&case.model, Purpose::All, Backend::Mlir);
+            let cpu = steps(&case.model, executor(cpu, &case.fixture, 2), &names);
+            let card = emulated(&case.model, &case.fixture, precision);
+            let card = steps(&case.model, card, &names);
+            println!("{precision}: {:?} {:?}", cpu.0, card.0);
+            // The same batch two updates later.
+            assert!(card.0[WHOLE - 1] < card.0[1] - 0.01, "{:?}", card.0);
+            for (found, wanted) in card.0.iter().zip(&cpu.0) {
+                let error = (found - wanted).abs();
+                assert!(error <= loss, "{precision}: {found}, {wanted}");
+            }
+            let (name, error) = errors(&card.1, &cpu.1).swap_remove(0);
+            println!("{precision}: {name} {error:.1e}");
+            assert!(error <= weight, "{precision}: {name} is off by {error:e}");
+        }
+    }
 }
