@@ -332,6 +332,33 @@ mod tests {
         assert_eq!(summary.flops.executed, package.model.flops);
     }
 
+    /// AdamW keeps two numbers for each parameter, Adafactor one for each row and column, and with
+    /// momentum one more for each parameter.
+    #[test]
+    fn adafactor_keeps_a_small_share_of_what_adamw_keeps() {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/bench/9m.toml");
+        let moments = |sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+            let model = load_model(&path, &sets).expect("a correct file");
+            let memory = of(&model).expect("a model that compiles").memory;
+            (memory.moments, memory.parameters)
+        };
+        let (adamw, parameters) = moments(&[]);
+        assert_eq!(adamw, 2 * parameters);
+        let keys = ["train.optimizer=adafactor", "train.scale_parameter=false"];
+        let (adafactor, _) = moments(&keys);
+        assert!(
+            adafactor > 0 && adafactor * 200 < adamw,
+            "{adafactor} bytes against {adamw}"
+        );
+        let (with_momentum, _) = moments(&[keys[0], keys[1], "train.momentum=0.9"]);
+        let more = with_momentum - adafactor;
+        assert!(
+            more.abs_diff(parameters) * 1000 < parameters,
+            "{more} bytes more"
+        );
+    }
+
     #[test]
     fn digits_stand_in_threes() {
         assert_eq!(grouped(0), "0");
