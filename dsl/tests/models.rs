@@ -51,9 +51,11 @@ fn resolved_text_is_a_graph_file_of_the_same_model() {
     for file in model_files() {
         let model = load(&file, &[]).expect("is legal");
         let path = folder.join("resolved.toml");
+        // Data are named by their place, components of a project by their way from where we are.
         let from_here = model
             .resolved
-            .replace(&here.display().to_string(), "../../../models");
+            .replace(&here.display().to_string(), "../../../models")
+            .replace("\"../models/", "\"../../../models/");
         std::fs::write(&path, from_here).expect("is writable");
         let again = load(&path, &[]).unwrap_or_else(|error| panic!("{}:\n{error}", file.display()));
         assert_eq!(diff(&model, &again).to_string(), "", "{}", file.display());
@@ -156,6 +158,11 @@ fn the_schema_and_the_reference_have_every_key() {
     for file in model_files() {
         let model = load(&file, &[]).expect("is legal");
         for path in model.keys.keys.keys() {
+            // A component of a project brings its own.
+            let kind = model.keys.text("connector.kind");
+            if kind.is_some_and(|kind| kind.ends_with(".toml")) && path.starts_with("connector.") {
+                continue;
+            }
             let segments = mm1_dsl::resolved::split_path(path);
             let found = schema_at(&schema, &segments).unwrap_or_else(|| panic!("{path}"));
             assert!(found["description"].is_string(), "{path}");

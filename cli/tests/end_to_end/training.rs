@@ -1,9 +1,11 @@
 //! A run from its start to its report.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::{
-    ADAFACTOR, checkpoint, content, folder, losses, metrics, steps, train, values,
+    ADAFACTOR, checkpoint, content, folder, losses, metrics, run, steps, tensors, train,
+    train_command, values,
 };
 
 #[test]
@@ -108,6 +110,36 @@ fn adafactor_lowers_the_loss() {
             .collect();
         assert_eq!(held_out.len(), 3);
         assert!(held_out[2] < held_out[0], "{more:?}: {held_out:?}");
+    }
+}
+
+/// A connector that is a file of the project, trained with everything else and alone.
+#[test]
+fn a_connector_in_toml_learns() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = model.join("tests/end_to_end/micro-pixel-shuffle.toml");
+    let weights = |run: &Path, step| tensors(&checkpoint(run, step).join("parameters.safetensors"));
+    // Alone it has to move the loss through a decoder that does not learn: larger weights, a larger rate.
+    let alone = [
+        "train.freeze=['encoder.*', 'decoder.*', 'head.*']",
+        "train.init_std=0.3",
+        "train.lr=3e-2",
+    ];
+    for (more, share) in [(&[][..], 0.75), (&alone[..], 0.95)] {
+        let folder = folder();
+        let sets = [&["train.steps=60", "train.checkpoint_every=20"][..], more].concat();
+        run(&mut train_command(&model, folder.path(), &sets)).ok();
+        let losses = losses(folder.path());
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        let (first, last) = (mean(&losses[..5]), mean(&losses[55..]));
+        assert!(last < share * first, "{more:?}: {first} -> {last}");
+        let (before, after) = (weights(folder.path(), 20), weights(folder.path(), 60));
+        let own = before.keys().filter(|name| name.starts_with("connector."));
+        let own: Vec<_> = own.collect();
+        assert_eq!(own.len(), 6, "{own:?}");
+        assert!(own.iter().all(|name| before[*name] != after[*name]));
+        let others = before.keys().filter(|name| before[*name] != after[*name]);
+        assert_eq!(others.count() == 6, !more.is_empty());
     }
 }
 
