@@ -20,8 +20,8 @@ pub const MODELS: [&str; 5] = [
     "packed",
 ];
 
-/// Models of `fixtures/references`: decoders alone and encoders by other libraries.
-pub const REFERENCES: [&str; 13] = [
+/// Models of `fixtures/references`: decoders alone, encoders and connectors by other libraries.
+pub const REFERENCES: [&str; 18] = [
     "references/llama",
     "references/qwen2",
     "references/qwen3",
@@ -35,6 +35,11 @@ pub const REFERENCES: [&str; 13] = [
     "references/dinov2",
     "references/aim",
     "references/aim-prefix",
+    "references/open-clip-larger",
+    "references/open-clip-smaller",
+    "references/timm-c-abstractor",
+    "references/timm-identity",
+    "references/pixel-shuffle",
 ];
 
 /// What mixtures of experts report besides; a fixture holds what its library says of them.

@@ -215,10 +215,40 @@ mod tests {
         names.into_iter().map(&mut value).collect()
     }
 
+    /// The weights by our names of a fixture that also holds what its library saved, and what `map`
+    /// makes of that for the fixture's model, changed by `keys`.
+    fn of_library(name: &str, map: &str, change: [&str; 2]) -> [BTreeMap<String, Vec<f32>>; 2] {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/references");
+        let file = fixtures.join(name).with_extension("safetensors");
+        let shards = Shards::open(&file).expect("is readable");
+        let theirs: Vec<(String, Vec<u64>)> = shards
+            .tensors()
+            .filter_map(|(name, stored)| {
+                let shape = stored.shape.iter().map(|&size| size as u64).collect();
+                Some((name.strip_prefix("theirs/")?.to_owned(), shape))
+            })
+            .collect();
+        let values = read(&file);
+        let text = std::fs::read_to_string(file.with_extension("toml")).expect("is text");
+        let folder = Folder::new(&text.replace(change[0], change[1]));
+        write(&folder.path("theirs"), &theirs, |index| {
+            Ok(values[&format!("theirs/{}", theirs[index].0)].clone())
+        })
+        .expect("is writable");
+        let done = folder.convert(map, "theirs", "ours", false);
+        done.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let found = read(&folder.path("ours"));
+        assert!(found.len() >= 15, "{name}");
+        let wanted = found.keys().map(|parameter| {
+            let values = values[&format!("weights/{parameter}")].clone();
+            (parameter.clone(), values)
+        });
+        [wanted.collect(), found]
+    }
+
     /// Files that transformers saved, kept in the fixtures of tests/ beside the weights by our names.
     #[test]
     fn files_of_transformers_give_the_weights_that_they_were_made_of() {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/references");
         for (name, map) in [
             ("llama", "llama"),
             ("gemma2", "gemma2"),
@@ -228,30 +258,38 @@ mod tests {
             ("siglip", "siglip"),
             ("dinov2", "dinov2"),
         ] {
-            let file = fixtures.join(name).with_extension("safetensors");
-            let shards = Shards::open(&file).expect("is readable");
-            let theirs: Vec<(String, Vec<u64>)> = shards
-                .tensors()
-                .filter_map(|(name, stored)| {
-                    let shape = stored.shape.iter().map(|&size| size as u64).collect();
-                    Some((name.strip_prefix("theirs/")?.to_owned(), shape))
-                })
-                .collect();
-            let values = read(&file);
-            let text = std::fs::read_to_string(file.with_extension("toml")).expect("is text");
-            let folder = Folder::new(&text);
-            write(&folder.path("theirs"), &theirs, |index| {
-                Ok(values[&format!("theirs/{}", theirs[index].0)].clone())
-            })
-            .expect("is writable");
-            let done = folder.convert(map, "theirs", "ours", false);
-            done.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let found = read(&folder.path("ours"));
-            assert!(found.len() >= 15, "{name}");
+            let [wanted, found] = of_library(name, map, ["", ""]);
             for (parameter, found) in found {
-                let wanted = &values[&format!("weights/{parameter}")];
-                assert!(found == *wanted, "{name}: `{parameter}`");
+                assert!(found == wanted[&parameter], "{name}: `{parameter}`");
             }
+        }
+    }
+
+    /// Files of open_clip at another resolution than the model's: its table of positions becomes the
+    /// one that open_clip's own `resize_pos_embed` makes, everything else stays.
+    #[test]
+    fn files_of_open_clip_are_resized_as_open_clip_does() {
+        let table = "encoder.position";
+        let farthest = |[wanted, found]: &[BTreeMap<String, Vec<f32>>; 2]| {
+            let pairs = wanted[table].iter().zip(&found[table]);
+            let differences = pairs.map(|(wanted, found)| (wanted - found).abs());
+            differences.fold(0.0, f32::max)
+        };
+        for name in ["open-clip-larger", "open-clip-smaller"] {
+            let both = of_library(name, "open-clip", ["", ""]);
+            for (parameter, found) in &both[1] {
+                if parameter != table {
+                    assert!(*found == both[0][parameter], "{name}: `{parameter}`");
+                }
+            }
+            // Both are made in f64 of values around 0.05 and rounded to f32.
+            assert!(farthest(&both) < 1e-8, "{name}: {:e}", farthest(&both));
+            let change = ["\"bicubic-antialias\"", "\"bicubic\""];
+            let other = farthest(&of_library(name, "open-clip", change));
+            assert!(
+                other > 1e-3,
+                "{name}: another filter moves by {other:e} only"
+            );
         }
     }
 

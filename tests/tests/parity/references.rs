@@ -1,4 +1,5 @@
-//! Components against other libraries: decoders and encoders of transformers and AIM's definition
+//! Components against other libraries: decoders and encoders of transformers, encoders of open_clip
+//! at another resolution than their file's, AIM's definition, connectors of timm and one of a project
 //! (fixtures/references), by the interpreter to 1e-9 and by kernels to 2e-5; and what changing one
 //! constant does to the comparison.
 
@@ -15,7 +16,7 @@ const EXACT: f64 = 1e-9;
 const TOLERANCE: f64 = 2e-5;
 
 /// (fixture, change): a constant or convention other than the library's.
-const CHANGES: [(&str, &str); 36] = [
+const CHANGES: [(&str, &str); 45] = [
     ("llama", "decoder.norm_epsilon=1e-6"),
     ("llama", "decoder.activation=\"gelu\""),
     ("llama", "decoder.rotary_base=9000.0"),
@@ -55,6 +56,15 @@ const CHANGES: [(&str, &str); 36] = [
     ("aim", "encoder.attention=\"causal\""),
     ("aim-prefix", "encoder.attention_prefix=4"),
     ("aim-prefix", "encoder.norm_epsilon=1e-5"),
+    ("open-clip-larger", "encoder.norm_epsilon=1e-6"),
+    ("open-clip-larger", "encoder.activation=\"gelu\""),
+    ("open-clip-smaller", "encoder.norm_epsilon=1e-6"),
+    ("open-clip-smaller", "encoder.activation=\"quick-gelu\""),
+    ("timm-c-abstractor", "connector.norm_epsilon=1e-6"),
+    ("timm-identity", "connector.norm_epsilon=1e-6"),
+    ("pixel-shuffle", "connector.epsilon=1e-6"),
+    ("pixel-shuffle", "connector.function=\"gelu-tanh\""),
+    ("pixel-shuffle", "connector.function=\"silu\""),
 ];
 
 per_backend! {
