@@ -63,6 +63,11 @@ fn sources(data: &Data) -> Vec<SourceConfig> {
             prompt: source.prompt.clone(),
             evaluation_path: source.evaluation_path.clone(),
             classes: source.classes.clone(),
+            columns: data::rows::Columns {
+                image: source.image_column.clone(),
+                text: source.text_column.clone(),
+                prompt: source.prompt_column.clone(),
+            },
         })
         .collect()
 }

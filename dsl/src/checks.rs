@@ -592,7 +592,7 @@ impl Context<'_> {
             };
             let tasks: &[&str] = match kind {
                 "image-folder" => &["caption"],
-                "webdataset" => &["caption", "interleaved", "text"],
+                "webdataset" | "json-lines" | "parquet" => &["caption", "interleaved", "text"],
                 _ => &["caption", "question", "interleaved", "text"],
             };
             if !tasks.contains(&task) {

@@ -239,7 +239,8 @@ const EPSILON: KeyKind = K::Float {
 };
 const SHARE: KeyKind = K::Float { min: 0.0, max: 1.0 };
 const ADAFACTOR: &[&str] = &["adafactor"];
-const SOURCES_ON_DISK: &[&str] = &["image-folder", "webdataset"];
+const SOURCES_ON_DISK: &[&str] = &["image-folder", "webdataset", "json-lines", "parquet"];
+const ROWS: &[&str] = &["json-lines", "parquet"];
 
 /// Every key, section by section; a computed default reads keys above its row only.
 #[rustfmt::skip]
@@ -355,13 +356,16 @@ pub const KEYS: &[Key] = &[
     row("data.max_images", K::Int { min: 0, max: 1024 }, D::Computed("1, or 0 without an encoder", |keys| int(i64::from(keys.has_vision()))), "Most pictures in one sequence, each once or in tiles.").unit("images"),
     row("data.bad_sample_budget", SHARE, D::Float(0.01), "Share of samples that may be unreadable before a run stops."),
     row("data.shuffle_seed", K::Int { min: 0, max: i64::MAX }, D::Int(0), "Seed of the order of examples."),
-    row("data.sources.*.kind", K::Choice(&["scenes", "image-folder", "webdataset"]), D::Required, "Where the examples come from: the built-in generator, a folder, or webdataset shards."),
+    row("data.sources.*.kind", K::Choice(&["scenes", "image-folder", "webdataset", "json-lines", "parquet"]), D::Required, "Where the examples come from: the built-in generator, a folder, webdataset shards, or the rows of JSON lines or parquet files."),
     row("data.sources.*.task", K::Choice(&["caption", "question", "interleaved", "text"]), D::Text("caption"), "What an example is: a picture with its caption, a picture with a question and an answer (`scenes` only), a document of pictures and texts, or a text; a folder holds captions only."),
     row("data.sources.*.weight", K::Float { min: 0.0, max: 1e9 }, D::Float(1.0), "Share in the mixture; weights are normalised."),
-    row("data.sources.*.path", K::Path { words: &[] }, D::Absent, "Folder or shard pattern; usually given by `--set`.").when("kind", SOURCES_ON_DISK),
-    row("data.sources.*.evaluation_path", K::Path { words: &[] }, D::Absent, "Folder or shard pattern of the held-out part.").when("kind", SOURCES_ON_DISK),
+    row("data.sources.*.path", K::Path { words: &[] }, D::Absent, "Folder, file, or pattern of files; usually given by `--set`.").when("kind", SOURCES_ON_DISK),
+    row("data.sources.*.evaluation_path", K::Path { words: &[] }, D::Absent, "Folder, file, or pattern of files of the held-out part.").when("kind", SOURCES_ON_DISK),
     row("data.sources.*.examples", K::Int { min: 1, max: 1_000_000_000 }, D::Int(10_000), "Examples per epoch.").when("kind", &["scenes"]),
     row("data.sources.*.prompt", K::Text, D::Text(""), "Text before the caption, without loss."),
+    row("data.sources.*.image_column", K::Text, D::Absent, "Column of pictures, a value or a list: bytes (parquet) or paths below the file's folder; without the key `image`, or `images` of documents.").when("kind", ROWS),
+    row("data.sources.*.text_column", K::Text, D::Absent, "Column of texts to learn, a value or a list; without the key `text`, or `texts` of documents.").when("kind", ROWS),
+    row("data.sources.*.prompt_column", K::Text, D::Absent, "Column of texts that are shown without loss, a value or a list; a caption's takes the place of `prompt`.").when("kind", ROWS),
     row("data.sources.*.classes", K::Texts, D::NoTexts, "Class words for scoring captions by the one that they contain."),
 
     row("train.seed", K::Int { min: 0, max: i64::MAX }, D::Int(0), "Seed of the initial weights."),

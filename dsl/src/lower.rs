@@ -811,6 +811,9 @@ impl Reader<'_> {
             prompt: self.text(&key("prompt")),
             evaluation_path: self.optional(&key("evaluation_path")),
             classes: self.texts(&key("classes")),
+            image_column: self.optional(&key("image_column")),
+            text_column: self.optional(&key("text_column")),
+            prompt_column: self.optional(&key("prompt_column")),
         }
     }
 

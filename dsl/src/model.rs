@@ -298,7 +298,7 @@ pub enum MixtureUnit {
 /// One `[data.sources.NAME]` table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Source {
-    /// `kind`: `scenes` (built-in generator), `image-folder`, `webdataset`.
+    /// `kind`: `scenes` (built-in generator), `image-folder`, `webdataset`, `json-lines`, `parquet`.
     pub kind: String,
     /// `task`: `caption`, `question`, `interleaved` or `text` (for `scenes`); `caption` otherwise.
     pub task: String,
@@ -314,6 +314,12 @@ pub struct Source {
     pub evaluation_path: Option<String>,
     /// `classes`: class words for exact-one-word scoring of captions; empty otherwise.
     pub classes: Vec<String>,
+    /// `image_column`: column of pictures in the rows of a file, where it has another name.
+    pub image_column: Option<String>,
+    /// `text_column`: column of texts, likewise.
+    pub text_column: Option<String>,
+    /// `prompt_column`: column of texts without loss, if there is one.
+    pub prompt_column: Option<String>,
 }
 
 /// `[train]`.

@@ -5,6 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::path::Path;
 #[cfg(target_arch = "x86_64")]
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::checkpoint::tensors::{Content, Item, TensorsFile, write};
 use crate::data::image::{MAX_PIXELS, Picture, decode};
+use crate::data::rows::{Columns, Rows, Task};
 use crate::data::source::Source;
 use crate::data::tar::Shards;
 use crate::data::testing::{jpeg, tar_of};
@@ -182,6 +184,74 @@ fn mutated_shards_are_read_or_refused() {
         }
         true
     });
+}
+
+/// Tables of several writers, packings and kinds of pages.
+#[test]
+fn mutated_tables_are_read_or_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seeds = |names: &[&str]| -> Vec<Vec<u8>> {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/rows");
+        let read = |name: &&str| std::fs::read(fixtures.join(name)).expect("readable");
+        names.iter().map(read).collect()
+    };
+    let every = |rows: Result<Rows, crate::data::DataError>| {
+        let Ok(rows) = rows else {
+            return false;
+        };
+        // A footer may claim any number of rows.
+        let samples = rows.samples();
+        for n in (0..samples.min(10)).chain(samples.saturating_sub(10)..samples) {
+            let _ = (rows.read(n, true), rows.label(n));
+        }
+        true
+    };
+    // Claimed sizes are held against the file's; what is packed unfolds to no more than was said.
+    let most = 64 << 20;
+    let columns = Columns::default();
+    let captions = seeds(&[
+        "duckdb-snappy.parquet",
+        "fastparquet-gzip.parquet",
+        "polars-zstd.parquet",
+        "pyarrow-zstd-pages2.parquet",
+        "pyarrow-snappy.parquet",
+    ]);
+    each(&captions, 300, most, |bytes| {
+        let path = file(&folder, bytes).display().to_string();
+        every(Rows::tables(&path, Task::Caption, &columns, ""))
+    });
+    let documents = seeds(&[
+        "documents-polars.parquet",
+        "documents-pyarrow-pages2.parquet",
+    ]);
+    each(&documents, 300, most, |bytes| {
+        let path = file(&folder, bytes).display().to_string();
+        every(Rows::tables(&path, Task::Interleaved, &columns, ""))
+    });
+    let lines = seeds(&["documents-pandas.jsonl"]);
+    let texts = Columns {
+        text: Some("texts".to_owned()),
+        ..Columns::default()
+    };
+    let (mut read, mut refused) = (0, 0);
+    let mut random = Random::new(13);
+    for _ in 0..700 {
+        let path = file(&folder, &mutate(&lines[0], &mut random));
+        LARGEST.set(0);
+        match Rows::lines(&path.display().to_string(), Task::Text, &texts, "") {
+            Ok(rows) => {
+                for n in 0..rows.samples() {
+                    match rows.read(n, true) {
+                        Ok(_) => read += 1,
+                        Err(_) => refused += 1,
+                    }
+                }
+            }
+            Err(_) => refused += 1,
+        }
+        assert!(LARGEST.get() <= most, "{} bytes", LARGEST.get());
+    }
+    assert!(read > 10_000 && refused > 100, "{read} {refused}");
 }
 
 #[test]

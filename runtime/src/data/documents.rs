@@ -3,9 +3,10 @@
 //! `png`) is a picture, `KEY.001.txt` text to learn, `KEY.002.prompt` text that is shown only.
 
 use crate::data::DataError;
+use crate::data::files::Files;
 use crate::data::image::decode;
 use crate::data::source::{Fault, FileKind, Part, Source, kind_of};
-use crate::data::tar::{Span, Tars, Walked, walk};
+use crate::data::tar::{Span, Walked, walk};
 
 /// What a piece is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ struct Group {
 /// The documents of a set of shards.
 #[derive(Debug)]
 pub struct Documents {
-    tars: Tars,
+    tars: Files,
     documents: Vec<Document>,
     pictures: bool,
 }
@@ -66,7 +67,7 @@ impl Documents {
     /// No such shards, or not one usable document in them.
     pub fn open(pattern: &str, pictures: bool) -> Result<Self, DataError> {
         let mut all = Self {
-            tars: Tars::open(pattern)?,
+            tars: Files::open(pattern, "tar")?,
             documents: Vec::new(),
             pictures,
         };

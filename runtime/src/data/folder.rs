@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::DataError;
+use crate::data::files::KEPT_FAULTS;
 use crate::data::source::{
     Fault, FileKind, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Part, Source, captioned, kind_of,
 };
-use crate::data::tar::KEPT_FAULTS;
 
 /// Folders below the root that are searched.
 const MAX_DEPTH: usize = 8;
@@ -91,7 +91,7 @@ fn walk(root: &Path, at: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Resul
 }
 
 /// Reads a regular file of at most `limit` bytes.
-fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+pub(crate) fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let data = std::fs::metadata(path).map_err(|e| e.to_string())?;
     // A pipe or device in place of a picture would hang the loader.
     if !data.is_file() {

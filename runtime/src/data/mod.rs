@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sources ──shuffle per epoch──▶ mixture ──▶ examples ──layout──▶ packing ──▶ Batch
-//! (scenes, folders, shards)      (weights)   (parts)    (tokens)  (sequences)
+//! (scenes, folders, files)      (weights)   (parts)    (tokens)  (sequences)
 //! ```
 //! Everything is addressed: a [`Batch`] is a function of the configuration and a
 //! [`Cursor`], and so is the cursor after it. Which examples come, and in which order, is
@@ -12,13 +12,17 @@ pub mod documents;
 mod draw;
 pub mod evaluation;
 pub mod export;
+mod files;
 pub mod folder;
 pub mod image;
 pub mod layout;
+mod lines;
 mod pack;
 pub(crate) mod pairs;
+mod parquet;
 pub mod pipeline;
 pub mod prefetch;
+pub mod rows;
 pub mod scene;
 pub mod score;
 pub mod source;
@@ -102,9 +106,9 @@ impl LossNormalization {
 pub struct SourceConfig {
     /// Its name; part of the address of its randomness.
     pub name: String,
-    /// `scenes`, `image-folder` or `webdataset`.
+    /// `scenes`, `image-folder`, `webdataset`, `json-lines` or `parquet`.
     pub kind: String,
-    /// `caption`, `question`, `interleaved` or `text` for scenes, all but `question` for webdataset,
+    /// `caption`, `question`, `interleaved` or `text` for scenes, all but `question` for files,
     /// `caption` for a folder.
     pub task: String,
     /// Share in the mixture, > 0; weights are normalised.
@@ -119,6 +123,8 @@ pub struct SourceConfig {
     pub evaluation_path: Option<String>,
     /// Class words for scoring; may be empty.
     pub classes: Vec<String>,
+    /// Columns of the rows of files.
+    pub columns: rows::Columns,
 }
 
 /// Bounds of a micro-batch.
@@ -276,7 +282,7 @@ fn open_source(
     let name = &config.name;
     let fault = |why: String| DataError::Config(format!("source `{name}`: {why}"));
     let fits = match config.kind.as_str() {
-        "webdataset" => config.task != "question",
+        "webdataset" | "json-lines" | "parquet" => config.task != "question",
         "image-folder" => config.task == "caption",
         _ => true,
     };
@@ -317,6 +323,23 @@ fn open_source(
         "webdataset" => {
             let pictures = config.task == "interleaved";
             Ok(Box::new(documents::Documents::open(path()?, pictures)?))
+        }
+        kind @ ("json-lines" | "parquet") => {
+            let task = match config.task.as_str() {
+                "caption" => rows::Task::Caption,
+                "interleaved" => rows::Task::Interleaved,
+                _ => rows::Task::Text,
+            };
+            let open = match kind {
+                "parquet" => rows::Rows::tables,
+                _ => rows::Rows::lines,
+            };
+            Ok(Box::new(open(
+                path()?,
+                task,
+                &config.columns,
+                &config.prompt,
+            )?))
         }
         other => Err(fault(format!("unknown kind `{other}`"))),
     }

@@ -1,5 +1,7 @@
 //! Tests of the whole path from sources to batches.
 
+mod rows;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ fn source(name: &str, task: &str, weight: f64) -> SourceConfig {
         prompt: String::new(),
         evaluation_path: None,
         classes: Vec::new(),
+        columns: crate::data::rows::Columns::default(),
     }
 }
 
@@ -508,9 +511,7 @@ fn contradictions_are_refused() {
         ("std", |c, _| c.image.std[1] = 0.0),
         ("room", |_, s| s.length = 6),
         ("no encoder", |_, s| s.resolution = 0),
-        ("unknown kind", |c, _| {
-            c.sources[0].kind = "parquet".to_owned()
-        }),
+        ("unknown kind", |c, _| c.sources[0].kind = "csv".to_owned()),
         ("unknown task", |c, _| c.sources[0].task = "sing".to_owned()),
         ("no image", |c, _| c.max_images = 0),
     ];

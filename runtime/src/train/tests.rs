@@ -190,6 +190,7 @@ fn pipeline() -> Arc<Pipeline> {
         prompt: String::new(),
         evaluation_path: None,
         classes: Vec::new(),
+        columns: crate::data::rows::Columns::default(),
     };
     let config = DataConfig {
         mixture_unit: MixtureUnit::Sequence,
