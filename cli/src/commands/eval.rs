@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::print_table;
 use crate::args::EvalArgs;
-use crate::convert::evaluation_config;
+use crate::convert::{batch_shape, evaluation_config};
 use crate::failure::Failure;
 use crate::trained;
 
@@ -17,8 +17,8 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let mut it = trained::open(&args.trained)?;
     let mut config = evaluation_config(&it.model);
     config.examples = args.examples.unwrap_or(config.examples);
-    let side = it.executor.package().model.resolution as usize;
-    let held_out = evaluate::open(&it.data, &it.tokenizer, side, config.examples)?;
+    let shape = batch_shape(&it.executor.package().model);
+    let held_out = evaluate::open(&it.data, &it.tokenizer, shape, config.examples)?;
     if held_out.is_empty() {
         return Err(Failure::new(format!(
             "no source of `{}` has held-out examples: give `evaluation_path`",

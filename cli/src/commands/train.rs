@@ -47,8 +47,8 @@ pub fn run(args: &TrainArgs, begun: Instant) -> Result<(), Failure> {
     config.load_ahead = loaders > 0;
     config.peak_flops = args.peak_gflops.map(|gflops| gflops * 1e9);
     let pipeline = open_pipeline(&data, &package, &tokenizer)?;
-    let side = package.model.resolution as usize;
-    let held_out = evaluate::open(&data, &tokenizer, side, config.evaluation.examples)?;
+    let shape = batch_shape(&package.model);
+    let held_out = evaluate::open(&data, &tokenizer, shape, config.evaluation.examples)?;
     for fault in held_out.iter().flat_map(|it| &it.faults) {
         eprintln!("skipped: {fault}");
     }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::image::{ImageConfig, Picture};
+use crate::data::layout::{Example, Layout};
 use crate::data::scene::{Triple, held_out_scene};
 use crate::data::source::{Fault, Part, Source};
 use crate::data::tiles::views;
-use crate::data::{DataConfig, DataError, SourceConfig, open_source, score};
+use crate::data::{BatchShape, DataConfig, DataError, SourceConfig, open_source, score};
 use crate::philox::{Permutation, Philox, stream_of};
 use crate::tokenizer::Tokenizer;
 
@@ -50,8 +51,10 @@ pub struct Evaluation {
     pub prompt: String,
     /// Class words; empty for scenes and free captions.
     pub classes: Vec<String>,
-    /// Examples in order.
+    /// Examples in order, of a source of captions.
     pub items: Vec<EvaluationItem>,
+    /// Documents or texts in order as they are trained on, of a source of those.
+    pub documents: Vec<Example>,
     /// Samples that could not be used.
     pub faults: Vec<Fault>,
 }
@@ -69,16 +72,17 @@ pub struct EvaluationScore {
 
 impl Evaluation {
     /// The held-out part of a source: [`SCENES`] scenes of triples never trained, or the
-    /// first `limit` samples under its `evaluation_path`; `None` where it has none. Of the
-    /// tasks only `caption` has one, and on scenes `interleaved` where no source has that
-    /// task. `side` is the encoder's resolution.
+    /// first `limit` samples under its `evaluation_path`; `None` where it has none. Scenes
+    /// have one of captions only, which stands in for `interleaved` where no source has that
+    /// task. `shape` is that of a training batch.
     pub fn open(
         config: &DataConfig,
         source: &SourceConfig,
         tokenizer: &Tokenizer,
-        side: usize,
+        shape: BatchShape,
         limit: usize,
     ) -> Result<Option<Self>, DataError> {
+        let side = shape.resolution;
         let caption = source.task == "caption";
         let prompt = if caption { source.prompt.trim() } else { "" };
         let mut evaluation = Self {
@@ -86,6 +90,7 @@ impl Evaluation {
             prompt: prompt.to_owned(),
             classes: source.classes.clone(),
             items: Vec::new(),
+            documents: Vec::new(),
             faults: Vec::new(),
         };
         let prompt = tokenizer.encode(prompt)?;
@@ -107,7 +112,7 @@ impl Evaluation {
             }
             return Ok(Some(evaluation));
         }
-        let Some(path) = source.evaluation_path.as_ref().filter(|_| caption) else {
+        let Some(path) = source.evaluation_path.as_ref() else {
             return Ok(None);
         };
         let held_out = SourceConfig {
@@ -118,18 +123,32 @@ impl Evaluation {
         let samples = open_source(&held_out, config.shuffle_seed, side)?;
         evaluation.faults.extend_from_slice(samples.lost().1);
         let lost = samples.lost().0;
+        let layout = Layout {
+            tokenizer,
+            image: &config.image,
+            shape,
+            max_pictures: config.max_images,
+        };
         let mut bad = 0;
         for n in 0..samples.samples() {
-            if evaluation.items.len() == limit {
+            if evaluation.items.len() + evaluation.documents.len() == limit {
                 break;
             }
-            match evaluation.read(samples.as_ref(), n, &config.image, side, &prompt) {
-                Ok(item) => evaluation.items.push(item),
-                Err(why) => {
-                    bad += 1;
-                    let place = samples.name(n);
-                    evaluation.faults.push(Fault { place, why });
+            let read = match caption {
+                true => {
+                    let item = evaluation.read(samples.as_ref(), n, &config.image, side, &prompt);
+                    item.map(|item| evaluation.items.push(item))
                 }
+                false => {
+                    let parts = samples.read(n, true).map_err(|fault| fault.why);
+                    let document = parts.and_then(|parts| layout.example(&parts));
+                    document.map(|document| evaluation.documents.push(document))
+                }
+            };
+            if let Err(why) = read {
+                bad += 1;
+                let place = samples.name(n);
+                evaluation.faults.push(Fault { place, why });
             }
         }
         let all = lost + samples.samples();

@@ -17,7 +17,7 @@ pub mod folder;
 pub mod image;
 pub mod layout;
 mod lines;
-mod pack;
+pub(crate) mod pack;
 pub(crate) mod pairs;
 mod parquet;
 pub mod pipeline;

@@ -8,7 +8,7 @@ use crate::data::{Batch, BatchShape, Cursor, DataConfig, LossNormalization, Sour
 pub(crate) struct Packer<'a> {
     config: &'a DataConfig,
     shape: BatchShape,
-    pub(super) batch: Batch,
+    pub(crate) batch: Batch,
     /// Pictures in the open sequence.
     pictures: usize,
     /// Loss rows before the open sequence.

@@ -12,7 +12,7 @@ use super::testing::{jpeg, tar_of};
 use super::*;
 use crate::tokenizer::Tokenizer;
 
-pub(super) const SHAPE: BatchShape = BatchShape {
+pub(crate) const SHAPE: BatchShape = BatchShape {
     sequences: 3,
     length: 96,
     max_images: 8,
@@ -37,7 +37,7 @@ fn source(name: &str, task: &str, weight: f64) -> SourceConfig {
     }
 }
 
-pub(super) fn config(mixture_unit: MixtureUnit) -> DataConfig {
+pub(crate) fn config(mixture_unit: MixtureUnit) -> DataConfig {
     DataConfig {
         mixture_unit,
         sources: vec![
@@ -543,7 +543,7 @@ fn scenes_are_evaluated_on_held_out_triples() {
     let config = config(MixtureUnit::Example);
     let tokenizer = tokenizer();
     let of = |source: &SourceConfig| {
-        Evaluation::open(&config, source, &tokenizer, 16, 1000).expect("opens")
+        Evaluation::open(&config, source, &tokenizer, SHAPE, 1000).expect("opens")
     };
     let evaluation = of(&config.sources[0]).expect("scenes have one");
     assert_eq!(evaluation.items.len(), 500);
@@ -584,7 +584,7 @@ fn shards_are_evaluated_by_class() {
     config.sources[0].classes = vec!["cat".to_owned(), "dog".to_owned()];
     let tokenizer = tokenizer();
     let open =
-        |config: &DataConfig| Evaluation::open(config, &config.sources[0], &tokenizer, 16, 1000);
+        |config: &DataConfig| Evaluation::open(config, &config.sources[0], &tokenizer, SHAPE, 1000);
     let evaluation = open(&config).expect("opens").expect("has one");
     assert_eq!((evaluation.items.len(), evaluation.faults.len()), (9, 1));
     assert_eq!(
@@ -598,4 +598,57 @@ fn shards_are_evaluated_by_class() {
     assert_eq!(evaluation.majority().class, Some(5.0 / 9.0));
     config.bad_sample_budget = 0.0;
     assert!(matches!(open(&config), Err(DataError::Budget(_))));
+}
+
+/// Held-out documents are laid out and cut as in training; of them only the loss is known.
+#[test]
+fn documents_are_evaluated_as_they_are_trained_on() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("held-out.tar");
+    let picture = jpeg(1, 16, 16);
+    let long = "there are two red circles ".repeat(40);
+    let entries: [(&str, &[u8]); 7] = [
+        ("a.0.txt", b"a cat"),
+        ("a.1.jpg", &picture),
+        ("a.2.prompt", b"and?"),
+        ("a.3.txt", b"a dog"),
+        ("b.0.txt", &[0xff, 0xfe]),
+        ("c.0.txt", long.as_bytes()),
+        ("c.1.jpg", &picture),
+    ];
+    std::fs::write(&path, tar_of(&entries)).expect("writes");
+    let mut config = config(MixtureUnit::Example);
+    config.bad_sample_budget = 0.5;
+    config.sources = vec![SourceConfig {
+        kind: "webdataset".to_owned(),
+        path: Some(path.display().to_string()),
+        evaluation_path: Some(path.display().to_string()),
+        ..source("documents", "interleaved", 1.0)
+    }];
+    let tokenizer = tokenizer();
+    let held_out = |config: &DataConfig, limit| {
+        Evaluation::open(config, &config.sources[0], &tokenizer, SHAPE, limit)
+    };
+    let evaluation = held_out(&config, 10).expect("opens").expect("has one");
+    assert!(evaluation.items.is_empty());
+    assert_eq!(
+        (evaluation.documents.len(), evaluation.faults.len()),
+        (2, 1)
+    );
+    assert_eq!(evaluation.faults[0].place, "held-out.tar#1");
+    let pipeline = Pipeline::open(config.clone(), SHAPE, tokenizer.clone()).expect("opens");
+    let layout = pipeline.layout();
+    let sources = open_source(&config.sources[0], 7, 16).expect("opens");
+    for (document, n) in evaluation.documents.iter().zip([0, 2]) {
+        let parts = sources.read(n, true).expect("reads");
+        assert_eq!(document, &layout.example(&parts).expect("fits"));
+        assert!(document.cells.len() <= SHAPE.length);
+    }
+    // The second is cut before its picture, the first has one.
+    let images = evaluation.documents.iter().map(|it| it.images.len());
+    assert_eq!(images.collect::<Vec<_>>(), [1, 0]);
+    let one = held_out(&config, 1).expect("opens").expect("has one");
+    assert_eq!(one.documents.len(), 1);
+    config.bad_sample_budget = 0.1;
+    assert!(matches!(held_out(&config, 10), Err(DataError::Budget(_))));
 }

@@ -1,12 +1,13 @@
-//! The held-out loss of a language model: reference texts under the training loss.
+//! The held-out loss of a language model: reference texts and documents under the training loss.
 
+use crate::data::layout::Cell;
 use crate::data::{Batch, Evaluation};
 use crate::engine::{Engine, EngineExt, RunError};
 use crate::tokenizer::Tokenizer;
 use crate::train::write_batch;
 
-/// Σ CE / tokens over the references of `evaluation`, nats per token; `None` where no
-/// reference fits a sequence. Prompts and pictures are given, not predicted.
+/// Σ CE / tokens over the references and the documents of `evaluation`, nats per token; `None` where
+/// none fits a sequence. Prompts and pictures are given, not predicted.
 ///
 /// # Errors
 /// A program that fails, or a text that cannot be encoded.
@@ -16,9 +17,55 @@ pub(super) fn language_loss<E: Engine + ?Sized>(
     evaluation: &Evaluation,
 ) -> Result<Option<f64>, RunError> {
     let facts = engine.facts().clone();
+    let image_tokens = facts.image_tokens as usize;
     let mut packer = Packer::new(&facts);
-    let (mut loss, mut tokens) = (0.0, 0.0);
-    let mut flush = |engine: &mut E, packer: &mut Packer| -> Result<(), RunError> {
+    let mut sum = Sum::default();
+    for item in &evaluation.items {
+        let mut text = item.reference.trim().to_string();
+        if !item.prompt.is_empty() {
+            text.insert(0, ' ');
+        }
+        let text = tokenizer.encode(&text)?;
+        let ends = [tokenizer.begin(), tokenizer.end()];
+        let cells = caption(item.views.len(), image_tokens, &item.prompt, &text, ends);
+        sum.add(engine, &mut packer, &cells, &item.views)?;
+    }
+    for document in &evaluation.documents {
+        sum.add(engine, &mut packer, &document.cells, &document.images)?;
+    }
+    sum.flush(engine, &mut packer)?;
+    Ok((sum.tokens > 0.0).then_some(sum.loss / sum.tokens))
+}
+
+/// Losses added up, and the tokens that they are of.
+#[derive(Debug, Default)]
+struct Sum {
+    loss: f64,
+    tokens: f64,
+}
+
+impl Sum {
+    /// Puts an example into the batch, which is evaluated first where it has no room.
+    fn add<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        packer: &mut Packer,
+        cells: &[Cell],
+        images: &[Vec<f32>],
+    ) -> Result<(), RunError> {
+        if !packer.put(cells, images) {
+            self.flush(engine, packer)?;
+            // One that does not fit an empty batch is longer than the model reads.
+            packer.put(cells, images);
+        }
+        Ok(())
+    }
+
+    fn flush<E: Engine + ?Sized>(
+        &mut self,
+        engine: &mut E,
+        packer: &mut Packer,
+    ) -> Result<(), RunError> {
         let batch = packer.take();
         let count = batch.loss_rows.len() as f64;
         if count > 0.0 {
@@ -26,40 +73,30 @@ pub(super) fn language_loss<E: Engine + ?Sized>(
             write_batch(engine, "evaluate", &batch, 1.0)?;
             engine.write_scalar("z_weight", 0.0)?;
             engine.run("evaluate")?;
-            loss += f64::from(engine.read_scalar("loss")?);
-            tokens += count;
+            self.loss += f64::from(engine.read_scalar("loss")?);
+            self.tokens += count;
         }
         Ok(())
-    };
-    for item in &evaluation.items {
-        let mut text = item.reference.trim().to_string();
-        if !item.prompt.is_empty() {
-            text.insert(0, ' ');
-        }
-        let example = Example {
-            views: &item.views,
-            prompt: &item.prompt,
-            text: &tokenizer.encode(&text)?,
-            begin: tokenizer.begin(),
-            end: tokenizer.end(),
-        };
-        if !packer.put(&example) {
-            flush(engine, &mut packer)?;
-            // One that does not fit an empty batch is longer than the model reads.
-            packer.put(&example);
-        }
     }
-    flush(engine, &mut packer)?;
-    Ok((tokens > 0.0).then_some(loss / tokens))
 }
 
-/// One held-out example: begin, picture, prompt, text, end.
-struct Example<'a> {
-    views: &'a [Vec<f32>],
-    prompt: &'a [u32],
-    text: &'a [u32],
-    begin: u32,
-    end: u32,
+/// Begin, the views of a picture, prompt, text, end.
+fn caption(
+    views: usize,
+    image_tokens: usize,
+    prompt: &[u32],
+    text: &[u32],
+    [begin, end]: [u32; 2],
+) -> Vec<Cell> {
+    let word = |id: u32, target: bool| Cell::Text { id, target };
+    let mut cells = vec![word(begin, false)];
+    for image in 0..views as u32 {
+        cells.extend((0..image_tokens as u32).map(|token| Cell::Image { image, token }));
+    }
+    cells.extend(prompt.iter().map(|&id| word(id, false)));
+    cells.extend(text.iter().map(|&id| word(id, true)));
+    cells.push(word(end, true));
+    cells
 }
 
 /// Puts examples one after the other into the sequences of a batch.
@@ -107,13 +144,12 @@ impl Packer {
     }
 
     /// False where the batch has no room for it.
-    fn put(&mut self, example: &Example) -> bool {
-        let images = example.views.len();
-        let length = 2 + images * self.image_tokens + example.prompt.len() + example.text.len();
-        if length > self.length || self.batch.image_count + images > self.max_images {
+    fn put(&mut self, cells: &[Cell], images: &[Vec<f32>]) -> bool {
+        let batch = &mut self.batch;
+        if cells.len() > self.length || batch.image_count + images.len() > self.max_images {
             return false;
         }
-        if self.used + length > self.length {
+        if self.used + cells.len() > self.length {
             if self.sequence + 1 == self.sequences {
                 return false;
             }
@@ -121,35 +157,33 @@ impl Packer {
             self.used = 0;
         }
         let begin = self.used;
-        self.token(begin, example.begin as i32, -1);
-        for view in example.views {
-            for k in 0..self.image_tokens {
-                let row = self.batch.image_count * self.image_tokens + k;
-                self.token(begin, -1, row as i32);
+        let first = self.sequence * self.length + begin;
+        for (i, cell) in cells.iter().enumerate() {
+            let at = first + i;
+            match *cell {
+                Cell::Text { id, target } => {
+                    batch.tokens[at] = id as i32;
+                    // The first of a segment has nothing before it that could predict it.
+                    if target && i > 0 {
+                        batch.loss_rows.push(at as i32 - 1);
+                        batch.loss_targets.push(id as i32);
+                        batch.loss_weights.push(1.0);
+                    }
+                }
+                Cell::Image { image, token } => {
+                    let image = batch.image_count + image as usize;
+                    batch.image_rows[at] = (image * self.image_tokens + token as usize) as i32;
+                }
             }
-            self.batch.images.extend_from_slice(view);
-            self.batch.image_count += 1;
+            batch.positions[at] = i as i32;
+            batch.segment_begin[at] = begin as i32;
         }
-        for &token in example.prompt {
-            self.token(begin, token as i32, -1);
+        for image in images {
+            batch.images.extend_from_slice(image);
         }
-        for &token in example.text.iter().chain([&example.end]) {
-            let row = self.sequence * self.length + self.used - 1;
-            self.batch.loss_rows.push(row as i32);
-            self.batch.loss_targets.push(token as i32);
-            self.batch.loss_weights.push(1.0);
-            self.token(begin, token as i32, -1);
-        }
+        batch.image_count += images.len();
+        self.used += cells.len();
         true
-    }
-
-    fn token(&mut self, begin: usize, token: i32, image_row: i32) {
-        let at = self.sequence * self.length + self.used;
-        self.batch.tokens[at] = token;
-        self.batch.image_rows[at] = image_row;
-        self.batch.positions[at] = (self.used - begin) as i32;
-        self.batch.segment_begin[at] = begin as i32;
-        self.used += 1;
     }
 }
 
@@ -169,22 +203,14 @@ mod tests {
 
     #[test]
     fn segments_follow_one_another() {
-        let example = Example {
-            views: &[vec![0.5; 3]],
-            prompt: &[],
-            text: &[7],
-            begin: 1,
-            end: 2,
-        };
-        let text = Example {
-            views: &[],
-            ..example
-        };
+        let view = vec![vec![0.5; 3]];
+        let example = caption(1, 2, &[], &[7], [1, 2]);
+        let text = caption(0, 2, &[], &[7], [1, 2]);
         let mut packer = packer();
-        assert!(packer.put(&example)); // 5 positions
-        assert!(packer.put(&text)); // 3 positions: the sequence is full
-        assert!(packer.put(&example)); // the second sequence
-        assert!(!packer.put(&example));
+        assert!(packer.put(&example, &view)); // 5 positions
+        assert!(packer.put(&text, &[])); // 3 positions: the sequence is full
+        assert!(packer.put(&example, &view)); // the second sequence
+        assert!(!packer.put(&example, &view));
         let batch = packer.take();
         assert_eq!(
             batch.tokens,
@@ -209,15 +235,62 @@ mod tests {
         assert!(packer.batch.loss_rows.is_empty());
     }
 
+    /// A document's targets are those that training gives it.
+    #[test]
+    fn documents_have_the_targets_of_training() {
+        use crate::data::pack::Packer as Training;
+        use crate::data::tests::{SHAPE, config};
+
+        let word = |id: u32, target: bool| Cell::Text { id, target };
+        let image = |token: u32| Cell::Image { image: 0, token };
+        let document = crate::data::layout::Example {
+            cells: vec![
+                word(1, false),
+                word(5, true),
+                image(0),
+                image(1),
+                word(6, false),
+                word(7, true),
+                word(2, true),
+            ],
+            pictures: 1,
+            images: vec![vec![0.5; 3]],
+            mixture_tokens: 5,
+        };
+        let facts = mm1_package::ModelFacts {
+            sequences: 1,
+            length: 16,
+            image_tokens: 2,
+            images: 2,
+            ..Default::default()
+        };
+        let shape = crate::data::BatchShape {
+            sequences: 1,
+            length: 16,
+            image_tokens: 2,
+            ..SHAPE
+        };
+        let config = config(crate::data::MixtureUnit::Example);
+        let mut training = Training::new(&config, shape);
+        let mut packer = Packer::new(&facts);
+        for _ in 0..2 {
+            training.place(0, 0, &document, Vec::new());
+            assert!(packer.put(&document.cells, &document.images));
+        }
+        training.close();
+        let (trained, held_out) = (training.batch, packer.take());
+        assert_eq!(held_out.tokens, trained.tokens);
+        assert_eq!(held_out.image_rows, trained.image_rows);
+        assert_eq!(held_out.positions, trained.positions);
+        assert_eq!(held_out.segment_begin, trained.segment_begin);
+        assert_eq!(held_out.loss_rows, trained.loss_rows);
+        assert_eq!(held_out.loss_targets, trained.loss_targets);
+        assert_eq!(held_out.loss_targets, [5, 7, 2, 5, 7, 2]);
+    }
+
     #[test]
     fn what_cannot_fit_is_refused() {
-        let long = Example {
-            views: &[],
-            prompt: &[3; 6],
-            text: &[7],
-            begin: 1,
-            end: 2,
-        };
-        assert!(!packer().put(&long));
+        let long = caption(0, 2, &[3; 6], &[7], [1, 2]);
+        assert!(!packer().put(&long, &[]));
     }
 }

@@ -1,4 +1,5 @@
-//! Held-out evaluation: the loss, and scores of free greedy text beside two baselines.
+//! Held-out evaluation: the loss, and scores of free greedy text beside two baselines. Documents and
+//! texts have a loss only: what they say next is not right or wrong.
 //!
 //! *Majority* answers the most frequent value every time. *Blind* is the same model shown
 //! the picture of another example: what it still gets right it does not owe to its eyes.
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use mm1_package::Objective;
 
 use crate::data::evaluation::EvaluationScore;
-use crate::data::{DataConfig, Evaluation};
+use crate::data::{BatchShape, DataConfig, Evaluation};
 use crate::engine::{Engine, RunError};
 use crate::generate::{Limits, Prompt, generate};
 use crate::report::{Sample, png_data_uri};
@@ -49,13 +50,13 @@ pub struct Evaluated {
     pub source: String,
     /// Held-out loss of the model's objective; see [`held_out_loss`].
     pub loss: Option<f64>,
-    /// Held-out examples.
+    /// Held-out examples, documents among them.
     pub examples: usize,
     /// Examples scored.
     pub scored: usize,
     /// Scores; none for free captions.
     pub scores: Vec<Score>,
-    /// What the model said, one per example; nothing where it does not speak.
+    /// What the model said, one per captioned picture; nothing where it does not speak.
     pub answers: Vec<String>,
 }
 
@@ -69,7 +70,7 @@ pub struct Evaluated {
 pub fn open(
     config: &DataConfig,
     tokenizer: &Tokenizer,
-    side: usize,
+    shape: BatchShape,
     examples: usize,
 ) -> Result<Vec<Evaluation>, RunError> {
     let scenes = |task: Option<&str>| {
@@ -86,8 +87,8 @@ pub fn open(
         if source.kind == "scenes" && Some(index) != kept {
             continue;
         }
-        let held_out = Evaluation::open(config, source, tokenizer, side, examples)?;
-        out.extend(held_out.filter(|it| !it.items.is_empty()));
+        let held_out = Evaluation::open(config, source, tokenizer, shape, examples)?;
+        out.extend(held_out.filter(|it| !it.items.is_empty() || !it.documents.is_empty()));
     }
     Ok(out)
 }
@@ -115,7 +116,7 @@ pub fn evaluate<E: Engine + ?Sized>(
             answers: Vec::new(),
         });
     }
-    let own: Vec<usize> = (0..examples).collect();
+    let own: Vec<usize> = (0..evaluation.items.len()).collect();
     let answers = answers(engine, tokenizer, evaluation, config, &own)?;
     let score = evaluation.score(&answers);
     let blind = match blind && score.scored > 0 {
@@ -129,7 +130,7 @@ pub fn evaluate<E: Engine + ?Sized>(
     Ok(Evaluated {
         source: evaluation.source.clone(),
         loss,
-        examples,
+        examples: examples + evaluation.documents.len(),
         scored: score.scored,
         scores: scores(&score, &evaluation.majority(), blind.as_ref()),
         answers,
