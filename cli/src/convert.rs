@@ -98,21 +98,25 @@ pub fn image_config(model: &Model) -> Result<ImageConfig, Failure> {
                 side,
                 overview,
                 last,
+                marks,
             } => data::tiles::Tiles::Grid {
                 side: *side as usize,
                 overview: word!(data::tiles::Overview, overview, "image.overview")?,
                 last: *last as usize,
+                marks: word!(data::tiles::Marks, marks, "image.tile_marks")?,
             },
             Tiles::Dynamic {
                 least,
                 most,
                 overview,
                 last,
+                marks,
             } => data::tiles::Tiles::Dynamic {
                 least: *least as usize,
                 most: *most as usize,
                 overview: word!(data::tiles::Overview, overview, "image.overview")?,
                 last: *last as usize,
+                marks: word!(data::tiles::Marks, marks, "image.tile_marks")?,
             },
         },
     })

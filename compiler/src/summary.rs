@@ -56,6 +56,10 @@ pub struct Batch {
     pub images: u64,
     /// Tokens per image.
     pub image_tokens: u64,
+    /// Most images that a picture is shown in: its tiles and the whole.
+    pub picture_images: u64,
+    /// Most marks among them, each one token of the sequence or more.
+    pub picture_marks: u64,
     /// Micro-batches in a step.
     pub micro_batches: u64,
 }
@@ -192,6 +196,8 @@ impl Summary {
             length: model.decoder.max_sequence_length,
             images: vision.map_or(0, |_| train.micro_batch_images.max(1)),
             image_tokens: vision.map_or(0, |it| it.connector.image_tokens),
+            picture_images: vision.map_or(0, |it| it.image.tiles.most().0),
+            picture_marks: vision.map_or(0, |it| it.image.tiles.most().1),
             micro_batches: train
                 .global_batch_sequences
                 .div_ceil(train.micro_batch_sequences.max(1)),

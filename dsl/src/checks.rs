@@ -359,7 +359,8 @@ impl Context<'_> {
         );
         let length = self.int("decoder.max_sequence_length")?;
         let inputs = crate::tiles::inputs(self.resolved, images);
-        let needed = tokens.checked_mul(inputs)?;
+        let marks = |pictures: i64| crate::tiles::marks(self.resolved, pictures);
+        let needed = tokens.checked_mul(inputs)?.checked_add(marks(images))?;
         if needed < length
             || self
                 .resolved
@@ -374,7 +375,13 @@ impl Context<'_> {
         };
         let diagnostic = self.error(
             codes::TOKENS_FIT,
-            format!("{what} of {tokens} tokens are {needed} tokens, but a sequence has {length}"),
+            format!(
+                "{what} of {tokens} tokens{} are {needed} tokens, but a sequence has {length}",
+                match marks(images) {
+                    0 => String::new(),
+                    count => format!(" with {count} marks among them"),
+                }
+            ),
             &[
                 "data.max_images",
                 "connector.image_tokens",
@@ -382,8 +389,10 @@ impl Context<'_> {
             ],
         );
         // Most pictures that fit: their inputs grow with their number.
-        let fits =
-            |pictures: &i64| crate::tiles::inputs(self.resolved, *pictures) * tokens < length;
+        let fits = |pictures: &i64| {
+            let inputs = crate::tiles::inputs(self.resolved, *pictures);
+            inputs * tokens + marks(*pictures) < length
+        };
         let fit = (1..images).take_while(fits).last().unwrap_or(0);
         let help = if fit == 0 {
             "not even one image fits; lower `connector.image_tokens` or raise `decoder.max_sequence_length`".to_string()

@@ -291,6 +291,7 @@ pub const KEYS: &[Key] = &[
     row("image.least_tiles", K::Int { min: 1, max: 1024 }, D::Required, "Fewest tiles of a grid that may be chosen.").unit("tiles").when("tiles", &["dynamic"]),
     row("image.most_tiles", K::Int { min: 1, max: 1024 }, D::Required, "Most tiles of a grid that may be chosen.").unit("tiles").when("tiles", &["dynamic"]),
     row("image.overview", K::Choice(&["none", "first", "last"]), D::Required, "Where the whole picture, at the encoder's resolution, comes among its tiles, which go row by row.").when("tiles", &["grid", "dynamic"]),
+    row("image.tile_marks", K::Choice(&["none", "separators", "index"]), D::Text("none"), "Text among the tiles that says where they are, without loss: none; `,` between the tiles of a row, a line's end between rows and `:` between tiles and overview; or `(k,i,j)` before each, picture k of the example from 0, row i and column j from 1, the overview `(k,0,0)`.").when("tiles", &["grid", "dynamic"]),
     row("image.tiled_pictures", K::Int { min: 1, max: 1024 }, D::Int(1024), "Most pictures of an example that are cut, the last ones; those before them are shown once.").unit("pictures").when("tiles", &["grid", "dynamic"]),
 
     row("decoder.arch", K::ChoiceOrFile(&["decoder"]), D::Text("decoder"), "Architecture of the decoder."),

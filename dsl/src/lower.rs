@@ -441,17 +441,20 @@ impl Reader<'_> {
     fn tiles(&self) -> Tiles {
         let overview = self.text("image.overview");
         let last = self.count("image.tiled_pictures");
+        let marks = self.text("image.tile_marks");
         match self.text("image.tiles").as_str() {
             "grid" => Tiles::Grid {
                 side: self.count("image.tile_grid"),
                 overview,
                 last,
+                marks,
             },
             "dynamic" => Tiles::Dynamic {
                 least: self.count("image.least_tiles"),
                 most: self.count("image.most_tiles"),
                 overview,
                 last,
+                marks,
             },
             _ => Tiles::None,
         }

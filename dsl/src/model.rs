@@ -175,6 +175,8 @@ pub enum Tiles {
         overview: String,
         /// `tiled_pictures`: most pictures of an example that are cut, the last ones.
         last: u64,
+        /// `tile_marks`: `none`, `separators` or `index`.
+        marks: String,
     },
     /// In a grid chosen by its shape.
     Dynamic {
@@ -186,7 +188,37 @@ pub enum Tiles {
         overview: String,
         /// As for a square grid.
         last: u64,
+        /// As for a square grid.
+        marks: String,
     },
+}
+
+impl Tiles {
+    /// Inputs of the encoder that one picture has at most, and marks among them; a mark is one token
+    /// or more, as the tokenizer has it.
+    pub fn most(&self) -> (u64, u64) {
+        let (tiles, overview, marks) = match self {
+            Self::None => return (1, 0),
+            Self::Grid {
+                side,
+                overview,
+                marks,
+                ..
+            } => (side * side, overview, marks),
+            Self::Dynamic {
+                most,
+                overview,
+                marks,
+                ..
+            } => (*most, overview, marks),
+        };
+        let inputs = tiles + u64::from(overview != "none");
+        match marks.as_str() {
+            "separators" => (inputs, inputs - 1),
+            "index" => (inputs, inputs),
+            _ => (inputs, 0),
+        }
+    }
 }
 
 /// `[connector]`.

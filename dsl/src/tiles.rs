@@ -2,6 +2,17 @@
 
 use crate::resolved::Resolved;
 
+/// Fewest tokens of the marks among the tiles of so many pictures: one each.
+pub(crate) fn marks(keys: &Resolved, pictures: i64) -> i64 {
+    let tiled = keys.int("image.tiled_pictures").unwrap_or(0).min(pictures);
+    let each = inputs(keys, 1);
+    match keys.text("image.tile_marks") {
+        Some("separators") => tiled.saturating_mul(each - 1),
+        Some("index") => tiled.saturating_mul(each),
+        _ => 0,
+    }
+}
+
 /// Most inputs for `pictures` pictures of one sequence.
 pub(crate) fn inputs(keys: &Resolved, pictures: i64) -> i64 {
     let int = |key: &str| keys.int(&format!("image.{key}")).unwrap_or(1);

@@ -1,13 +1,14 @@
 //! `mm1c generate`.
 
 use mm1_runtime::data::image::decode;
+use mm1_runtime::data::layout::{Layout, Place};
 use mm1_runtime::data::tiles::views;
 use mm1_runtime::engine::Engine;
 use mm1_runtime::evaluate::known_text;
 use mm1_runtime::generate::{Limits, Prompt, PromptPart, generate, parse_prompt};
 
 use crate::args::GenerateArgs;
-use crate::convert::image_config;
+use crate::convert::{batch_shape, image_config};
 use crate::failure::Failure;
 use crate::trained::{self, Trained};
 
@@ -43,6 +44,12 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
 fn lay_out(it: &Trained, parts: &[PromptPart]) -> Result<Prompt, Failure> {
     let facts = it.executor.facts();
     let image = image_config(&it.model)?;
+    let layout = Layout {
+        tokenizer: &it.tokenizer,
+        image: &image,
+        shape: batch_shape(facts),
+        max_pictures: facts.images as usize,
+    };
     let mut prompt = Prompt {
         tokens: vec![it.tokenizer.begin() as i32],
         images: Vec::new(),
@@ -66,11 +73,16 @@ fn lay_out(it: &Trained, parts: &[PromptPart]) -> Result<Prompt, Failure> {
                 }
                 let bytes = std::fs::read(path).map_err(|error| Failure::at(path, error))?;
                 let picture = decode(&bytes).map_err(|error| Failure::at(path, error.0))?;
+                let place = Place {
+                    number: seen,
+                    cut: seen >= whole,
+                    first: prompt.images.len() as u32,
+                };
                 seen += 1;
-                let views = views(&picture, facts.resolution as usize, &image, seen > whole)
+                let views = views(&picture, facts.resolution as usize, &image, place.cut)
                     .map_err(|error| Failure::at(path, error.0))?;
-                let end = prompt.tokens.len() + views.len() * facts.image_tokens as usize;
-                prompt.tokens.resize(end, -1);
+                let (_, cells) = layout.picture(&picture, place).map_err(Failure::new)?;
+                prompt.tokens.extend(cells.iter().map(|cell| cell.token()));
                 prompt.images.extend(views);
             }
         }

@@ -51,6 +51,14 @@ pub fn text(summary: &Summary) -> String {
         batch.image_tokens,
         batch.micro_batches
     );
+    if batch.picture_images > 1 {
+        let (images, marks) = (batch.picture_images, batch.picture_marks);
+        let _ = writeln!(
+            text,
+            "a picture: at most {images} images and {marks} marks among them, {} tokens where a mark is one",
+            images * batch.image_tokens + marks
+        );
+    }
     let head = [
         "part",
         "parameters",

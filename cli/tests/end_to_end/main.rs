@@ -14,4 +14,5 @@ mod pictures;
 mod resuming;
 mod studies;
 mod support;
+mod tables;
 mod training;

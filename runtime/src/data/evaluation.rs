@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::image::{ImageConfig, Picture};
-use crate::data::layout::{Example, Layout};
+use crate::data::image::Picture;
+use crate::data::layout::{Cell, Example, Layout, Place};
 use crate::data::scene::{Triple, held_out_scene};
 use crate::data::source::{Fault, Part, Source};
 use crate::data::tiles::views;
@@ -30,6 +30,8 @@ pub enum Truth {
 pub struct EvaluationItem {
     /// What the encoder sees of the picture, `[3, R, R]` each.
     pub views: Vec<Vec<f32>>,
+    /// The picture's positions.
+    pub cells: Vec<Cell>,
     /// The picture as it is, for reports.
     pub picture: Picture,
     /// Tokens after `<bos>` and the picture: the encoded prompt, perhaps none.
@@ -94,6 +96,12 @@ impl Evaluation {
             faults: Vec::new(),
         };
         let prompt = tokenizer.encode(prompt)?;
+        let layout = Layout {
+            tokenizer,
+            image: &config.image,
+            shape,
+            max_pictures: config.max_images,
+        };
         if source.kind == "scenes" {
             let captions = |s: &SourceConfig| s.kind == "scenes" && s.task == "caption";
             let stands_in = source.task == "interleaved" && !config.sources.iter().any(captions);
@@ -103,7 +111,7 @@ impl Evaluation {
             evaluation.classes.clear();
             for index in 0..SCENES.min(limit) as u64 {
                 let (triple, picture) = held_out_scene(index, side);
-                let item = item(picture, &config.image, side, &prompt);
+                let item = item(picture, &layout, &prompt);
                 let mut item = item.map_err(DataError::Source)?;
                 item.reference = triple.phrase();
                 item.name = format!("held-out scene {index}");
@@ -123,12 +131,6 @@ impl Evaluation {
         let samples = open_source(&held_out, config.shuffle_seed, side)?;
         evaluation.faults.extend_from_slice(samples.lost().1);
         let lost = samples.lost().0;
-        let layout = Layout {
-            tokenizer,
-            image: &config.image,
-            shape,
-            max_pictures: config.max_images,
-        };
         let mut bad = 0;
         for n in 0..samples.samples() {
             if evaluation.items.len() + evaluation.documents.len() == limit {
@@ -136,7 +138,7 @@ impl Evaluation {
             }
             let read = match caption {
                 true => {
-                    let item = evaluation.read(samples.as_ref(), n, &config.image, side, &prompt);
+                    let item = evaluation.read(samples.as_ref(), n, &layout, &prompt);
                     item.map(|item| evaluation.items.push(item))
                 }
                 false => {
@@ -170,8 +172,7 @@ impl Evaluation {
         &self,
         samples: &dyn Source,
         n: u64,
-        image: &ImageConfig,
-        side: usize,
+        layout: &Layout<'_>,
         prompt: &[u32],
     ) -> Result<EvaluationItem, String> {
         let (mut picture, mut reference) = (None, String::new());
@@ -183,7 +184,7 @@ impl Evaluation {
             }
         }
         let picture = picture.ok_or_else(|| "no picture".to_owned())?;
-        let mut item = item(picture, image, side, prompt)?;
+        let mut item = item(picture, layout, prompt)?;
         item.name = samples.name(n);
         if !self.classes.is_empty() {
             // The stored label decides; without one, the class that the caption names.
@@ -245,14 +246,17 @@ impl Evaluation {
 }
 
 /// An item without reference, name or truth.
-fn item(
-    picture: Picture,
-    image: &ImageConfig,
-    side: usize,
-    prompt: &[u32],
-) -> Result<EvaluationItem, String> {
+fn item(picture: Picture, layout: &Layout<'_>, prompt: &[u32]) -> Result<EvaluationItem, String> {
+    let place = Place {
+        number: 0,
+        cut: layout.image.tiles.cut(1) > 0,
+        first: 0,
+    };
+    let (_, cells) = layout.picture(&picture, place)?;
+    let side = layout.shape.resolution;
     Ok(EvaluationItem {
-        views: views(&picture, side, image, image.tiles.cut(1) > 0).map_err(|e| e.0)?,
+        views: views(&picture, side, layout.image, place.cut).map_err(|e| e.0)?,
+        cells,
         picture,
         prompt: prompt.to_vec(),
         reference: String::new(),

@@ -1,16 +1,16 @@
 //! From parts to tokens: the layout of one example.
 //!
 //! An example is `<bos>`, its parts in order, `<eos>`; what the encoder sees of a picture (once,
-//! or in tiles) takes a fixed number of image positions each. Text after a prompt is joined to it with a space; otherwise texts are
-//! encoded as they stand. An example that is too long is cut at its end, never inside a
-//! picture.
+//! or in tiles) takes a fixed number of image positions each, with marks among tiles where asked
+//! for. Text after a prompt is joined to it with a space; otherwise texts are encoded as they stand.
+//! An example that is too long is cut at its end, never inside a picture.
 
 use mm1_package::Objective;
 
 use crate::data::BatchShape;
-use crate::data::image::ImageConfig;
+use crate::data::image::{ImageConfig, Picture};
 use crate::data::source::Part;
-use crate::data::tiles::{inputs, views};
+use crate::data::tiles::{marks, views};
 use crate::tokenizer::Tokenizer;
 
 /// One position of an example.
@@ -23,6 +23,11 @@ pub enum Cell {
         /// Whether it counts as a target.
         target: bool,
     },
+    /// Text token among the tiles of a picture: shown, never a target, and counted as the picture's.
+    Mark {
+        /// Token id.
+        id: u32,
+    },
     /// Token `token` of the example's picture `image`.
     Image {
         /// Number of the encoder's input within the example.
@@ -30,6 +35,16 @@ pub enum Cell {
         /// Number of the token within that input.
         token: u32,
     },
+}
+
+impl Cell {
+    /// The token here; −1 for a picture's.
+    pub fn token(self) -> i32 {
+        match self {
+            Self::Text { id, .. } | Self::Mark { id } => id as i32,
+            Self::Image { .. } => -1,
+        }
+    }
 }
 
 /// An example ready for packing.
@@ -73,10 +88,40 @@ pub struct Layout<'a> {
     pub max_pictures: usize,
 }
 
+/// Where a picture stands in its example.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Number of the picture.
+    pub number: usize,
+    /// Whether it may be shown in tiles.
+    pub cut: bool,
+    /// Number of its first input of the encoder.
+    pub first: u32,
+}
+
 impl Layout<'_> {
+    /// How many inputs of the encoder a picture has, and its positions, marks included.
+    ///
+    /// # Errors
+    /// A tokenizer that fails.
+    pub fn picture(&self, picture: &Picture, place: Place) -> Result<(usize, Vec<Cell>), String> {
+        let side = self.shape.resolution;
+        let marks = marks(picture, place.number, side, self.image, place.cut);
+        let mut cells = Vec::new();
+        for (image, mark) in (place.first..).zip(&marks) {
+            let tokens = 0..self.shape.cells_per_image() as u32;
+            // Where pictures take no positions there is nothing to mark.
+            if !mark.is_empty() && !tokens.is_empty() {
+                let ids = self.tokenizer.encode(mark).map_err(|e| e.to_string())?;
+                cells.extend(ids.into_iter().map(|id| Cell::Mark { id }));
+            }
+            cells.extend(tokens.map(|token| Cell::Image { image, token }));
+        }
+        Ok((marks.len(), cells))
+    }
+
     /// Lays out an example; the error says why the sample cannot be used.
     pub fn example(&self, parts: &[Part]) -> Result<Example, String> {
-        let cells_per_image = self.shape.cells_per_image();
         let pictures = parts.iter().filter(|part| matches!(part, Part::Picture(_)));
         let pictures = pictures.count();
         if self.shape.objective != Objective::Language && pictures != 1 {
@@ -104,8 +149,14 @@ impl Layout<'_> {
                     continue;
                 }
                 let (side, in_tiles) = (self.shape.resolution, seen > whole);
-                let count = inputs(picture, side, self.image, in_tiles);
-                let end = example.cells.len() + count * cells_per_image;
+                let first = example.images.len() as u32;
+                let place = Place {
+                    number: seen - 1,
+                    cut: in_tiles,
+                    first,
+                };
+                let (count, cells) = self.picture(picture, place)?;
+                let end = example.cells.len() + cells.len();
                 // What follows would speak of a picture that is not there. (Its text still
                 // counts for the mixture, whose order no token count may change.)
                 let texts = self.shape.objective != Objective::Reconstruction;
@@ -116,13 +167,8 @@ impl Layout<'_> {
                 if !cut {
                     example.pictures += 1;
                     let views = views(picture, side, self.image, in_tiles);
-                    for view in views.map_err(|e| e.0)? {
-                        let image = example.images.len() as u32;
-                        let tokens = 0..cells_per_image as u32;
-                        let cells = tokens.map(|token| Cell::Image { image, token });
-                        example.cells.extend(cells);
-                        example.images.push(view);
-                    }
+                    example.images.extend(views.map_err(|e| e.0)?);
+                    example.cells.extend(cells);
                 }
                 continue;
             }

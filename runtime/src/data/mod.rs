@@ -202,7 +202,7 @@ pub struct BatchStats {
     pub examples: u64,
     /// Text positions, begin and end tokens included.
     pub text_tokens: u64,
-    /// Image positions.
+    /// Image positions, marks among tiles included.
     pub image_tokens: u64,
     /// Unused positions.
     pub padding: u64,

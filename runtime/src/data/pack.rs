@@ -63,13 +63,13 @@ impl<'a> Packer<'a> {
         let mut text = 0;
         for (i, cell) in example.cells.iter().enumerate() {
             let (token, row) = match *cell {
-                Cell::Text { id, .. } => (id as i32, -1),
+                Cell::Text { id, .. } | Cell::Mark { id } => (id as i32, -1),
                 Cell::Image { image, token } => {
                     let image = batch.image_count + image as usize;
                     (-1, (image * image_tokens + token as usize) as i32)
                 }
             };
-            text += u64::from(row < 0);
+            text += u64::from(matches!(cell, Cell::Text { .. }));
             batch.tokens.push(token);
             batch.image_rows.push(row);
             batch.positions.push(i as i32);

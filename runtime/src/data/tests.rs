@@ -1,5 +1,6 @@
 //! Tests of the whole path from sources to batches.
 
+mod marks;
 mod rows;
 
 use std::path::Path;

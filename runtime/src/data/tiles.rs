@@ -23,6 +23,8 @@ pub enum Tiles {
         overview: Overview,
         /// Most pictures of an example that are cut, the last ones.
         last: usize,
+        /// What is written among them.
+        marks: Marks,
     },
     /// A grid for each picture.
     Dynamic {
@@ -34,7 +36,23 @@ pub enum Tiles {
         overview: Overview,
         /// Most pictures of an example that are cut, the last ones.
         last: usize,
+        /// What is written among them.
+        marks: Marks,
     },
+}
+
+/// Text among the tiles of a picture that says where they are (MM1.5, arXiv 2409.20566, 3.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Marks {
+    /// None.
+    #[default]
+    None,
+    /// `,` between the tiles of a row, a line's end between rows, `:` between tiles and overview.
+    Separators,
+    /// `(k,i,j)` before each: picture of the example from 0, row and column from 1; the overview is
+    /// `(k,0,0)`.
+    Index,
 }
 
 /// Where the whole picture comes among its tiles.
@@ -50,6 +68,14 @@ pub enum Overview {
 }
 
 impl Tiles {
+    /// What is written among the tiles.
+    pub fn marks(&self) -> Marks {
+        match *self {
+            Self::None => Marks::None,
+            Self::Grid { marks, .. } | Self::Dynamic { marks, .. } => marks,
+        }
+    }
+
     /// Pictures of an example, of `pictures`, that are cut: the last ones.
     pub fn cut(&self, pictures: usize) -> usize {
         match *self {
@@ -118,11 +144,40 @@ fn grid(
     }
 }
 
-/// How many inputs [`views`] makes of a picture.
-pub fn inputs(picture: &Picture, side: usize, config: &ImageConfig, cut: bool) -> usize {
-    grid(picture, side, config, cut).map_or(1, |(rows, columns, overview, _)| {
-        rows * columns + usize::from(overview != Overview::None)
-    })
+/// What is written before each input that [`views`] makes of picture `number` of an example; an empty
+/// text is nothing.
+pub fn marks(
+    picture: &Picture,
+    number: usize,
+    side: usize,
+    config: &ImageConfig,
+    cut: bool,
+) -> Vec<String> {
+    let Some((rows, columns, overview, _)) = grid(picture, side, config, cut) else {
+        return vec![String::new()];
+    };
+    let tiles = (1..=rows).flat_map(|row| (1..=columns).map(move |column| (row, column)));
+    let mut places: Vec<(usize, usize)> = tiles.collect();
+    match overview {
+        Overview::None => {}
+        Overview::First => places.insert(0, (0, 0)),
+        Overview::Last => places.push((0, 0)),
+    }
+    let marks = config.tiles.marks();
+    let before = std::iter::once(None).chain(places.iter().copied().map(Some));
+    let mark = |(before, (row, column)): (Option<(usize, usize)>, (usize, usize))| match marks {
+        Marks::None => String::new(),
+        Marks::Index => format!("({number},{row},{column})"),
+        Marks::Separators => match before {
+            None => "",
+            Some((0, 0)) => ":",
+            Some(_) if row == 0 => ":",
+            Some((last, _)) if last != row => "\n",
+            Some(_) => ",",
+        }
+        .to_owned(),
+    };
+    before.zip(places.iter().copied()).map(mark).collect()
 }
 
 /// The encoder's inputs for a picture, `[3, side, side]` each; `cut` where it is cut at all.
@@ -196,6 +251,7 @@ mod tests {
             side: 2,
             overview,
             last: 1,
+            marks: Marks::None,
         };
         let whole = views(&picture(8, 8), 4, &config(tiles(Overview::None)), true).expect("cut");
         assert_eq!(whole.len(), 4);
@@ -248,11 +304,42 @@ mod tests {
             most: 2,
             overview: Overview::Last,
             last: 1,
+            marks: Marks::Separators,
         };
         let found = views(&picture(8, 3), 4, &config(tiles), true).expect("cut");
         assert_eq!(found.len(), 3);
         // Three rows in a tile of four: the fourth is the mean.
         let padded = |tile: &Vec<f32>| tile[12..16].iter().all(|x| *x == 0.0);
         assert!(padded(&found[0]) && padded(&found[1]));
+    }
+
+    #[test]
+    fn marks_say_where_a_tile_is() {
+        let marked = |overview, marks, size: (usize, usize)| {
+            let tiles = Tiles::Dynamic {
+                least: 6,
+                most: 6,
+                overview,
+                last: 1,
+                marks,
+            };
+            let picture = picture(size.0, size.1);
+            super::marks(&picture, 2, 4, &config(tiles), true)
+        };
+        // Two rows of three tiles.
+        let wide = (12, 8);
+        let between = marked(Overview::Last, Marks::Separators, wide);
+        assert_eq!(between, ["", ",", ",", "\n", ",", ",", ":"]);
+        let between = marked(Overview::First, Marks::Separators, wide);
+        assert_eq!(between, ["", ":", ",", ",", "\n", ",", ","]);
+        let between = marked(Overview::None, Marks::Separators, (8, 12));
+        assert_eq!(between, ["", ",", "\n", ",", "\n", ","]);
+        let before = marked(Overview::Last, Marks::Index, wide);
+        let places = ["1,1", "1,2", "1,3", "2,1", "2,2", "2,3", "0,0"];
+        assert_eq!(before, places.map(|place| format!("(2,{place})")));
+        let none = marked(Overview::First, Marks::None, wide);
+        assert_eq!(none, [""; 7]);
+        let whole = super::marks(&picture(8, 8), 0, 4, &config(Tiles::None), true);
+        assert_eq!(whole, [""]);
     }
 }

@@ -17,7 +17,6 @@ pub(super) fn language_loss<E: Engine + ?Sized>(
     evaluation: &Evaluation,
 ) -> Result<Option<f64>, RunError> {
     let facts = engine.facts().clone();
-    let image_tokens = facts.image_tokens as usize;
     let mut packer = Packer::new(&facts);
     let mut sum = Sum::default();
     for item in &evaluation.items {
@@ -27,7 +26,7 @@ pub(super) fn language_loss<E: Engine + ?Sized>(
         }
         let text = tokenizer.encode(&text)?;
         let ends = [tokenizer.begin(), tokenizer.end()];
-        let cells = caption(item.views.len(), image_tokens, &item.prompt, &text, ends);
+        let cells = caption(&item.cells, &item.prompt, &text, ends);
         sum.add(engine, &mut packer, &cells, &item.views)?;
     }
     for document in &evaluation.documents {
@@ -80,19 +79,11 @@ impl Sum {
     }
 }
 
-/// Begin, the views of a picture, prompt, text, end.
-fn caption(
-    views: usize,
-    image_tokens: usize,
-    prompt: &[u32],
-    text: &[u32],
-    [begin, end]: [u32; 2],
-) -> Vec<Cell> {
+/// Begin, the positions of a picture, prompt, text, end.
+fn caption(picture: &[Cell], prompt: &[u32], text: &[u32], [begin, end]: [u32; 2]) -> Vec<Cell> {
     let word = |id: u32, target: bool| Cell::Text { id, target };
     let mut cells = vec![word(begin, false)];
-    for image in 0..views as u32 {
-        cells.extend((0..image_tokens as u32).map(|token| Cell::Image { image, token }));
-    }
+    cells.extend(picture);
     cells.extend(prompt.iter().map(|&id| word(id, false)));
     cells.extend(text.iter().map(|&id| word(id, true)));
     cells.push(word(end, true));
@@ -170,6 +161,7 @@ impl Packer {
                         batch.loss_weights.push(1.0);
                     }
                 }
+                Cell::Mark { id } => batch.tokens[at] = id as i32,
                 Cell::Image { image, token } => {
                     let image = batch.image_count + image as usize;
                     batch.image_rows[at] = (image * self.image_tokens + token as usize) as i32;
@@ -204,8 +196,9 @@ mod tests {
     #[test]
     fn segments_follow_one_another() {
         let view = vec![vec![0.5; 3]];
-        let example = caption(1, 2, &[], &[7], [1, 2]);
-        let text = caption(0, 2, &[], &[7], [1, 2]);
+        let picture = [0, 1].map(|token| Cell::Image { image: 0, token });
+        let example = caption(&picture, &[], &[7], [1, 2]);
+        let text = caption(&[], &[], &[7], [1, 2]);
         let mut packer = packer();
         assert!(packer.put(&example, &view)); // 5 positions
         assert!(packer.put(&text, &[])); // 3 positions: the sequence is full
@@ -290,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_cannot_fit_is_refused() {
-        let long = caption(0, 2, &[3; 6], &[7], [1, 2]);
+        let long = caption(&[], &[3; 6], &[7], [1, 2]);
         assert!(!packer().put(&long, &[]));
     }
 }

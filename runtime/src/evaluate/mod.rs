@@ -145,7 +145,6 @@ fn answers<E: Engine + ?Sized>(
     config: EvaluationConfig,
     pictures: &[usize],
 ) -> Result<Vec<String>, RunError> {
-    let image_tokens = engine.facts().image_tokens as usize;
     let limits = Limits {
         end: tokenizer.end() as i32,
         tokens: config.tokens,
@@ -158,13 +157,13 @@ fn answers<E: Engine + ?Sized>(
         let prompts: Vec<Prompt> = pairs
             .iter()
             .map(|&(item, &picture)| {
-                let views = &evaluation.items[picture].views;
+                let shown = &evaluation.items[picture];
                 let mut tokens = vec![tokenizer.begin() as i32];
-                tokens.resize(1 + views.len() * image_tokens, -1);
+                tokens.extend(shown.cells.iter().map(|cell| cell.token()));
                 tokens.extend(item.prompt.iter().map(|&token| token as i32));
                 Prompt {
                     tokens,
-                    images: views.clone(),
+                    images: shown.views.clone(),
                 }
             })
             .collect();
