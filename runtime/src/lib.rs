@@ -24,5 +24,6 @@ pub mod resize;
 pub mod rundir;
 pub mod schedule;
 pub mod signal;
+pub mod tensorboard;
 pub mod tokenizer;
 pub mod train;

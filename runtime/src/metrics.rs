@@ -1,7 +1,8 @@
 //! `metrics.jsonl` and the progress line.
 //!
 //! Every logged step and every evaluation is one JSON object in a line of its own. A resumed
-//! run first drops the lines past its checkpoint, so that the file reads as one run.
+//! run first drops the lines past its checkpoint, so that the file reads as one run. What goes there
+//! also goes to TensorBoard's file, where a run has one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::RunError;
+use crate::tensorboard::Board;
 use crate::train::ExpertRecord;
 
 /// What a run has consumed so far; part of every checkpoint.
@@ -123,6 +125,7 @@ pub struct Metrics {
     path: PathBuf,
     file: File,
     records: Vec<Record>,
+    board: Option<Board>,
 }
 
 impl Metrics {
@@ -157,7 +160,17 @@ impl Metrics {
             path: path.to_path_buf(),
             file,
             records,
+            board: None,
         })
+    }
+
+    /// Also writes TensorBoard's events in `folder`, those of the records so far included.
+    ///
+    /// # Errors
+    /// Where its file cannot be read or written.
+    pub fn with_board(mut self, folder: &Path, resumed: u64) -> Result<Self, RunError> {
+        self.board = Some(Board::open(folder, resumed, &self.records)?);
+        Ok(self)
     }
 
     /// Appends a record.
@@ -168,6 +181,9 @@ impl Metrics {
         self.file
             .write_all(line(&record)?.as_bytes())
             .map_err(|source| RunError::io(&self.path, source))?;
+        if let Some(board) = &mut self.board {
+            board.push(&record)?;
+        }
         self.records.push(record);
         Ok(())
     }

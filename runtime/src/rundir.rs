@@ -119,6 +119,11 @@ impl RunDir {
         self.path.join("config.resolved.toml")
     }
 
+    /// TensorBoard's events.
+    pub fn board(&self) -> PathBuf {
+        self.path.join("tb")
+    }
+
     /// The graph as text.
     pub fn graph(&self) -> PathBuf {
         self.path.join("graph.txt")

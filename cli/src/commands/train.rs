@@ -81,7 +81,8 @@ pub fn run(args: &TrainArgs, begun: Instant) -> Result<(), Failure> {
         engine: &mut executor,
         pipeline,
         evaluations: &held_out,
-        metrics: Metrics::open(&directory.metrics(), state.step)?,
+        metrics: Metrics::open(&directory.metrics(), state.step)?
+            .with_board(&directory.board(), state.step)?,
         log,
         begun,
         directory: directory.path().to_path_buf(),
