@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mm1_runtime::device::Choice;
 
+use crate::runs::State;
+
 /// Compile, train and inspect multimodal language models described in TOML.
 #[derive(Debug, Parser)]
 #[command(name = "mm1c", version, about, max_term_width = 100)]
@@ -33,6 +35,10 @@ pub enum Command {
     Eval(EvalArgs),
     /// Continue a prompt with a trained model.
     Generate(GenerateArgs),
+    /// List the runs of a folder, or follow one.
+    Runs(RunsArgs),
+    /// Compare runs: what differs in their configurations, losses side by side, last scores.
+    Compare(CompareArgs),
     /// Run a package's program on tensors of a file.
     Run(RunArgs),
     /// Compare every stored tensor of a training step with the reference interpreter.
@@ -360,6 +366,59 @@ pub struct TuneArgs {
     pub repeats: usize,
 }
 
+/// `mm1c runs`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RunsArgs {
+    /// Folder of run directories.
+    #[arg(default_value = "runs")]
+    pub folder: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What else to do.
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+}
+
+/// `mm1c runs …`.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Print the last lines of a run's metrics, and those that follow while it runs.
+    Tail(TailArgs),
+}
+
+/// `mm1c runs tail`.
+#[derive(Debug, Args)]
+pub struct TailArgs {
+    /// Run directory.
+    pub run: PathBuf,
+    /// Lines to begin with.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub lines: usize,
+    /// Print what is there and end.
+    #[arg(long)]
+    pub no_follow: bool,
+}
+
+impl TailArgs {
+    /// Whether there is more to wait for.
+    pub fn follow(&self, state: State) -> bool {
+        !self.no_follow && state == State::Running
+    }
+}
+
+/// `mm1c compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Run directories, two or more.
+    #[arg(required = true, num_args = 2..)]
+    pub runs: Vec<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `mm1c data …`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
@@ -480,6 +539,10 @@ mod tests {
             "mm1c bisect a.toml --backend cranelift --all",
             "mm1c run a.toml --backend reference --fetch loss --out o.safetensors",
             "mm1c diff a.toml b.toml --keys",
+            "mm1c runs",
+            "mm1c runs studies/demo --json",
+            "mm1c runs tail runs/x -n 3 --no-follow",
+            "mm1c compare runs/a runs/b runs/c --json",
             "mm1c weights inspect a.safetensors --model m.toml --map clip",
             "mm1c weights convert m.toml --map llama --from a -o b",
             "mm1c data tokenizer a.toml -o t.json",
@@ -489,6 +552,7 @@ mod tests {
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
         assert!(Cli::try_parse_from(["mm1c", "generate"]).is_err());
+        assert!(Cli::try_parse_from(["mm1c", "compare", "runs/a"]).is_err());
         assert!(Cli::try_parse_from(["mm1c", "train", "a.toml", "--device", "gpu"]).is_err());
     }
 }

@@ -29,6 +29,7 @@ mod failure;
 mod given;
 mod reference;
 mod roof;
+mod runs;
 mod schedules;
 mod sparse;
 mod stages;
@@ -66,6 +67,8 @@ fn run(command: &Command, begun: Instant) -> Result<ExitCode, Failure> {
         Command::Train(args) => commands::train::run(args, begun)?,
         Command::Eval(args) => commands::eval::run(args)?,
         Command::Generate(args) => commands::generate::run(args)?,
+        Command::Runs(args) => commands::runs::run(args)?,
+        Command::Compare(args) => commands::compare::run(args)?,
         Command::Run(args) => commands::run::run(args)?,
         Command::Bisect(args) => return commands::bisect::run(args),
         Command::Bench(args) => commands::bench::run(args)?,

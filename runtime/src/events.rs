@@ -201,6 +201,39 @@ fn utc(time: SystemTime) -> String {
     )
 }
 
+/// Seconds since 1970 of a time as `log.jsonl` has it, the inverse of [`utc`].
+pub fn seconds_of(time: &str) -> Option<f64> {
+    let part = |from: usize, to: usize| time.get(from..to)?.parse::<u64>().ok();
+    let marks = [
+        (4, "-"),
+        (7, "-"),
+        (10, "T"),
+        (13, ":"),
+        (16, ":"),
+        (19, "."),
+        (23, "Z"),
+    ];
+    if time.len() != 24
+        || marks
+            .iter()
+            .any(|(at, mark)| time.get(*at..at + 1) != Some(mark))
+    {
+        return None;
+    }
+    let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Years begin in March here too.
+    let shifted = year - u64::from(month <= 2);
+    let (era, year_of_era) = (shifted / 400, shifted % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    let seconds = days * 86_400 + part(11, 13)? * 3600 + part(14, 16)? * 60 + part(17, 19)?;
+    Some(seconds as f64 + part(20, 23)? as f64 / 1e3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +252,21 @@ mod tests {
         ] {
             let time = UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 250);
             assert_eq!(utc(time), text);
+            assert_eq!(seconds_of(text), Some(seconds as f64 + 0.25));
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_times() {
+        for text in [
+            "",
+            "2026-11-26T17:12:29Z",
+            "2026-11-26 17:12:29.250Z",
+            "2026-13-26T17:12:29.250Z",
+            "2026-11-26T17:12:2x.250Z",
+            "1969-12-31T23:59:59.999Z",
+        ] {
+            assert_eq!(seconds_of(text), None, "{text}");
         }
     }
 

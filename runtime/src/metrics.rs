@@ -273,7 +273,7 @@ pub fn progress_text(record: &StepRecord, steps: u64) -> String {
 }
 
 /// `1h02m`, `3m05s`, `12s`.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let seconds = seconds.clamp(0.0, 1e9) as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s}s"),

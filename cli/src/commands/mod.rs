@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bisect;
+pub mod compare;
 pub mod compile;
 pub mod data;
 pub mod diff;
@@ -9,6 +10,7 @@ pub mod eval;
 pub mod generate;
 pub mod inspect;
 pub mod run;
+pub mod runs;
 pub mod summary;
 pub mod train;
 #[cfg(feature = "mlir")]

@@ -9,6 +9,7 @@ mod directory;
 mod divergence;
 mod experts;
 mod interruption;
+mod looking;
 mod objectives;
 mod pictures;
 mod resuming;

@@ -169,6 +169,7 @@ mod tests {
     fn the_first_part_of_a_picture_depends_on_its_number_alone() {
         let item = EvaluationItem {
             views: vec![vec![0.0; 3]],
+            cells: Vec::new(),
             picture: Picture {
                 width: 1,
                 height: 1,
