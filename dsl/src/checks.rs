@@ -3,19 +3,28 @@
 use crate::codes;
 use crate::component::Argument;
 use crate::diagnostic::Diagnostic;
+use crate::edit;
+use crate::layers::Merged;
 use crate::nearest::quoted_list;
-use crate::resolved::Resolved;
+use crate::resolved::{Resolved, split_path};
 
 /// Largest number of elements of one tensor or of parameters in all: 2^42.
 const MOST_ELEMENTS: i64 = 1 << 42;
 
 /// Reports everything that is wrong between keys.
+///
+/// `merged` is the tree, where a suggested line may go.
 pub fn check(
     resolved: &Resolved,
+    merged: &Merged,
     sources: &crate::source::Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let context = Context { resolved, sources };
+    let context = Context {
+        resolved,
+        merged,
+        sources,
+    };
     diagnostics.extend(
         [
             context.patch(),
@@ -53,6 +62,7 @@ pub fn check(
 
 pub(crate) struct Context<'a> {
     pub(crate) resolved: &'a Resolved,
+    merged: &'a Merged,
     sources: &'a crate::source::Sources,
 }
 
@@ -85,20 +95,48 @@ impl Context<'_> {
             })
     }
 
-    /// A patch of the assignment of `path`, if a file wrote the value plainly.
-    fn replace(&self, diagnostic: Diagnostic, path: &str, message: &str, value: i64) -> Diagnostic {
-        let Some(span) = self.resolved.assigned(path) else {
-            return diagnostic;
-        };
-        let written = self.sources.slice(span);
-        let plain = self
-            .resolved
-            .get(path)
-            .is_some_and(|old| old.to_string() == written);
-        if plain {
-            diagnostic.patch(message, span, value.to_string())
-        } else {
-            diagnostic
+    /// A patch that gives `path` the value `text`: of its assignment, or a line in its table.
+    pub(crate) fn set(
+        &self,
+        diagnostic: Diagnostic,
+        path: &str,
+        message: &str,
+        text: impl std::fmt::Display,
+    ) -> Diagnostic {
+        if let Some(span) = self.resolved.assigned(path) {
+            return diagnostic.patch(message, span, text.to_string());
+        }
+        let segments = split_path(path);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let place = edit::added(
+            self.sources,
+            &self.merged.table,
+            self.merged.start,
+            &segments,
+            &text.to_string(),
+        );
+        match place {
+            Some((place, line)) => diagnostic.patch(message, place, line),
+            None => diagnostic.help(format!("{message}: `{path} = {text}`")),
+        }
+    }
+
+    /// A patch that removes the table `path`.
+    pub(crate) fn remove_table(&self, diagnostic: Diagnostic, path: &str) -> Diagnostic {
+        let entry = self.merged.table.at(path);
+        match entry.and_then(|entry| edit::table(self.sources, entry.key)) {
+            Some(lines) => diagnostic.patch("remove the table", lines, ""),
+            None => diagnostic.help(format!("remove it: `remove = [\"{path}\"]`")),
+        }
+    }
+
+    /// A patch to the divisor of `whole` next to `part`.
+    fn divisor(&self, diagnostic: Diagnostic, path: &str, whole: i64, part: i64) -> Diagnostic {
+        let diagnostic = diagnostic.help(near_divisors(whole, part));
+        let divisors = (1..=whole.min(4096)).filter(|divisor| whole % divisor == 0);
+        match divisors.min_by_key(|divisor| (divisor - part).abs()) {
+            Some(nearest) => self.set(diagnostic, path, "take the nearest", nearest),
+            None => diagnostic,
         }
     }
 
@@ -113,7 +151,7 @@ impl Context<'_> {
             &["encoder.resolution", "encoder.patch"],
         );
         let nearest = ((resolution + patch / 2) / patch).max(1) * patch;
-        Some(self.replace(
+        Some(self.set(
             diagnostic,
             "encoder.resolution",
             "the nearest multiple",
@@ -131,7 +169,7 @@ impl Context<'_> {
             format!("{heads} heads do not divide the width {width}"),
             &[heads_path, width_path],
         );
-        Some(diagnostic.help(near_divisors(width, heads)))
+        Some(self.divisor(diagnostic, heads_path, width, heads))
     }
 
     fn decoder_heads(&self) -> Option<Diagnostic> {
@@ -152,7 +190,7 @@ impl Context<'_> {
             format!("{kv_heads} key/value heads do not divide {heads} heads"),
             &["decoder.kv_heads", "decoder.heads"],
         );
-        Some(diagnostic.help(near_divisors(heads, kv_heads)))
+        Some(self.divisor(diagnostic, "decoder.kv_heads", heads, kv_heads))
     }
 
     fn rotary(&self) -> Option<Diagnostic> {
@@ -160,7 +198,7 @@ impl Context<'_> {
         if self.resolved.text("decoder.position")? != "rotary" || width % 2 == 0 {
             return None;
         }
-        Some(self.error(
+        let diagnostic = self.error(
             codes::ODD_ROTARY,
             format!("a head of {width} features has no two halves to rotate"),
             &[
@@ -169,7 +207,9 @@ impl Context<'_> {
                 "decoder.width",
                 "decoder.position",
             ],
-        ))
+        );
+        let (path, message) = ("decoder.head_width", "an even number of features");
+        Some(self.set(diagnostic, path, message, width + 1))
     }
 
     fn sparse_layers(&self) -> Option<Diagnostic> {
@@ -182,7 +222,7 @@ impl Context<'_> {
             format!("one sparse block of {every} does not divide {depth} blocks"),
             &["decoder.moe.every", "decoder.depth"],
         );
-        Some(diagnostic.help(near_divisors(depth, every)))
+        Some(self.divisor(diagnostic, "decoder.moe.every", depth, every))
     }
 
     fn sparse_offset(&self) -> Option<Diagnostic> {
@@ -193,13 +233,19 @@ impl Context<'_> {
         if offset < every {
             return None;
         }
-        Some(self.error(
+        let diagnostic = self.error(
             codes::SPARSE_LAYERS,
             format!(
                 "there is no block {offset} among {every}, counted from 0 to {}",
                 every - 1
             ),
             &["decoder.moe.offset", "decoder.moe.every"],
+        );
+        Some(self.set(
+            diagnostic,
+            "decoder.moe.offset",
+            "the last of them",
+            every - 1,
         ))
     }
 
@@ -211,11 +257,12 @@ impl Context<'_> {
         if chosen <= experts {
             return None;
         }
-        Some(self.error(
+        let diagnostic = self.error(
             codes::SPARSE_LAYERS,
             format!("a token cannot choose {chosen} of {experts} experts"),
             &["decoder.moe.top_k", "decoder.moe.experts"],
-        ))
+        );
+        Some(self.set(diagnostic, "decoder.moe.top_k", "all of them", experts))
     }
 
     fn expert_bias(&self) -> Option<Diagnostic> {
@@ -223,14 +270,12 @@ impl Context<'_> {
         if !self.flag("decoder.bias")? {
             return None;
         }
-        Some(
-            self.error(
-                codes::SPARSE_LAYERS,
-                "experts have no biases".to_string(),
-                &["decoder.bias", "decoder.moe.experts"],
-            )
-            .help("write `bias = false`".to_string()),
-        )
+        let diagnostic = self.error(
+            codes::SPARSE_LAYERS,
+            "experts have no biases".to_string(),
+            &["decoder.bias", "decoder.moe.experts"],
+        );
+        Some(self.set(diagnostic, "decoder.bias", "leave biases out", false))
     }
 
     fn run_blocks(&self) -> Option<Diagnostic> {
@@ -238,11 +283,12 @@ impl Context<'_> {
         if run <= depth {
             return None;
         }
-        Some(self.error(
+        let diagnostic = self.error(
             codes::OUT_OF_RANGE,
             format!("{run} blocks run, but there are {depth}"),
             &["encoder.run_blocks", "encoder.depth"],
-        ))
+        );
+        Some(self.set(diagnostic, "encoder.run_blocks", "run all", depth))
     }
 
     /// Connectors that walk a grid have no place for another token.
@@ -252,30 +298,30 @@ impl Context<'_> {
         if projects && self.resolved.text(keys[0])? != "keep" {
             let message = "connector `class-projection` reads the class token".to_string();
             let error = self.error(codes::WRONG_KIND, message, &keys);
-            return Some(error.help("`features.class_token = \"keep\"`".to_string()));
+            return Some(self.set(error, keys[0], "keep it", "\"keep\""));
         }
         if self.resolved.text("encoder.features.class_token")? != "keep" {
             return None;
         }
         if !self.flag("encoder.class_token")? {
-            return Some(self.error(
+            let error = self.error(
                 codes::WRONG_KIND,
                 "there is no class token to keep".to_string(),
                 &["encoder.features.class_token", "encoder.class_token"],
-            ));
+            );
+            return Some(self.set(error, keys[0], "take the patches alone", "\"drop\""));
         }
         let kind = self.resolved.text("connector.kind")?;
         if ["attention-pool", "class-projection"].contains(&kind) || kind.ends_with(".toml") {
             return None;
         }
-        Some(
-            self.error(
-                codes::WRONG_KIND,
-                format!("connector `{kind}` reads a grid of patches, without a class token"),
-                &["encoder.features.class_token", "connector.kind"],
-            )
-            .help("drop the class token, or choose the attention pool".to_string()),
-        )
+        let error = self.error(
+            codes::WRONG_KIND,
+            format!("connector `{kind}` reads a grid of patches, without a class token"),
+            &["encoder.features.class_token", "connector.kind"],
+        );
+        let error = error.help("connector `attention-pool` takes it".to_string());
+        Some(self.set(error, keys[0], "drop the class token", "\"drop\""))
     }
 
     fn registers(&self) -> Option<Diagnostic> {
@@ -283,11 +329,12 @@ impl Context<'_> {
         if registers == 0 || self.flag("encoder.class_token")? {
             return None;
         }
-        Some(self.error(
+        let diagnostic = self.error(
             codes::WRONG_KIND,
             format!("{registers} registers follow a class token, but there is none"),
             &["encoder.registers", "encoder.class_token"],
-        ))
+        );
+        Some(self.set(diagnostic, "encoder.registers", "leave them out", 0))
     }
 
     fn attention_prefix(&self) -> Option<Diagnostic> {
@@ -298,14 +345,19 @@ impl Context<'_> {
         if prefix < tokens {
             return None;
         }
-        Some(
-            self.error(
-                codes::OUT_OF_RANGE,
-                format!("a prefix of {prefix} leaves nothing of {tokens} tokens"),
-                &["encoder.attention_prefix", "encoder.resolution"],
-            )
-            .help("`attention = \"bidirectional\"` lets every token see all".to_string()),
-        )
+        let diagnostic = self.error(
+            codes::OUT_OF_RANGE,
+            format!("a prefix of {prefix} leaves nothing of {tokens} tokens"),
+            &["encoder.attention_prefix", "encoder.resolution"],
+        );
+        let help = "`attention = \"bidirectional\"` lets every token see all";
+        let (path, message) = ("encoder.attention_prefix", "the longest prefix");
+        Some(self.set(
+            diagnostic.help(help.to_string()),
+            path,
+            message,
+            (tokens - 1).max(1),
+        ))
     }
 
     fn sin_cos(&self) -> Option<Diagnostic> {
@@ -313,11 +365,18 @@ impl Context<'_> {
         if self.resolved.text("encoder.position")? != "sin-cos" || width % 4 == 0 {
             return None;
         }
-        Some(self.error(
+        let diagnostic = self.error(
             codes::QUARTERS,
             format!("a width of {width} has no quarters"),
             &["encoder.width", "encoder.position"],
-        ))
+        );
+        // Heads take equal shares of it too.
+        let heads = self.int("encoder.heads").unwrap_or(1);
+        let part = [1, 2, 4].map(|factor| factor * heads);
+        let part = part.into_iter().find(|part| part % 4 == 0).unwrap_or(4);
+        let nearest = ((width + part / 2) / part).max(1) * part;
+        let message = format!("the nearest multiple of {part}");
+        Some(self.set(diagnostic, "encoder.width", &message, nearest))
     }
 
     pub(crate) fn flag(&self, path: &str) -> Option<bool> {
@@ -335,8 +394,8 @@ impl Context<'_> {
         if (-depth..depth).contains(&block) {
             return None;
         }
-        Some(
-            self.error(
+        let diagnostic = self
+            .error(
                 codes::OUT_OF_RANGE,
                 format!("there is no block {block} among {depth}"),
                 &[
@@ -348,8 +407,8 @@ impl Context<'_> {
             .note(format!(
                 "blocks are counted from 0 to {}, or from -{depth} to -1",
                 depth - 1
-            )),
-        )
+            ));
+        Some(self.set(diagnostic, "encoder.features.block", "the last block", -1))
     }
 
     fn image_tokens(&self) -> Option<Diagnostic> {
@@ -394,12 +453,22 @@ impl Context<'_> {
             inputs * tokens + marks(*pictures) < length
         };
         let fit = (1..images).take_while(fits).last().unwrap_or(0);
-        let help = if fit == 0 {
-            "not even one image fits; lower `connector.image_tokens` or raise `decoder.max_sequence_length`".to_string()
-        } else {
-            format!("at most {fit} such images leave room for text")
+        if fit > 0 {
+            let message = format!("at most {fit} such images leave room for text");
+            return Some(self.set(diagnostic, "data.max_images", &message, fit));
+        }
+        let help = "not even one image fits; `connector.image_tokens` may be lowered";
+        let diagnostic = diagnostic.help(help.to_string());
+        let room = u64::try_from(needed).ok()?.checked_next_power_of_two()?;
+        let room = match room <= needed.unsigned_abs() {
+            true => room * 2,
+            false => room,
         };
-        Some(diagnostic.help(help))
+        let (path, message) = (
+            "decoder.max_sequence_length",
+            "or let the sequence be longer",
+        );
+        Some(self.set(diagnostic, path, message, room))
     }
 
     fn micro_batch(&self) -> Option<Diagnostic> {
@@ -416,7 +485,8 @@ impl Context<'_> {
                 "train.global_batch_sequences",
             ],
         );
-        Some(diagnostic.help(near_divisors(global, micro)))
+        let micro_batch = "train.micro_batch_sequences";
+        Some(self.divisor(diagnostic, micro_batch, global, micro))
     }
 
     fn micro_batch_images(&self) -> Option<Diagnostic> {
@@ -425,16 +495,13 @@ impl Context<'_> {
         if bound >= images {
             return None;
         }
-        Some(
-            self.error(
-                codes::TOKENS_FIT,
-                format!("a micro batch holds {bound} images, but one sequence may have {images}"),
-                &["train.micro_batch_images", "data.max_images"],
-            )
-            .help(format!(
-                "raise `train.micro_batch_images` to at least {images}"
-            )),
-        )
+        let diagnostic = self.error(
+            codes::TOKENS_FIT,
+            format!("a micro batch holds {bound} images, but one sequence may have {images}"),
+            &["train.micro_batch_images", "data.max_images"],
+        );
+        let (path, message) = ("train.micro_batch_images", "the least that holds it");
+        Some(self.set(diagnostic, path, message, images))
     }
 
     fn tile_bounds(&self) -> Option<Diagnostic> {
@@ -442,13 +509,15 @@ impl Context<'_> {
             self.int("image.least_tiles")?,
             self.int("image.most_tiles")?,
         );
-        (least > most).then(|| {
-            self.error(
-                codes::OUT_OF_RANGE,
-                format!("at least {least} tiles, but at most {most}"),
-                &["image.least_tiles", "image.most_tiles"],
-            )
-        })
+        if least <= most {
+            return None;
+        }
+        let diagnostic = self.error(
+            codes::OUT_OF_RANGE,
+            format!("at least {least} tiles, but at most {most}"),
+            &["image.least_tiles", "image.most_tiles"],
+        );
+        Some(self.set(diagnostic, "image.least_tiles", "as many as at most", most))
     }
 
     fn warmup(&self) -> Option<Diagnostic> {
@@ -461,7 +530,7 @@ impl Context<'_> {
             format!("a warm-up of {warmup} steps is longer than half the run of {steps}"),
             &["train.warmup_steps", "train.steps"],
         );
-        Some(self.replace(
+        Some(self.set(
             diagnostic,
             "train.warmup_steps",
             "a tenth of the run",
@@ -504,7 +573,8 @@ impl Context<'_> {
                 format!("the {section} has {count} parameters"),
                 &keys,
             )
-            .note("sizes are limited to 2^42, or 4.4e12"),
+            .note("sizes are limited to 2^42, or 4.4e12")
+            .help("lower one of these; most often a digit is too many".to_string()),
         )
     }
 
@@ -521,7 +591,7 @@ impl Context<'_> {
         if total.is_some_and(|total| total <= MOST_ELEMENTS) {
             return None;
         }
-        Some(self.error(
+        let diagnostic = self.error(
             codes::TOO_LARGE_MODEL,
             "the activations of one micro batch exceed 2^42 elements".to_string(),
             &[
@@ -529,7 +599,8 @@ impl Context<'_> {
                 "decoder.max_sequence_length",
                 "decoder.mlp_width",
             ],
-        ))
+        );
+        Some(diagnostic.help("fewer sequences in a micro batch take less".to_string()))
     }
 
     /// Patches of one micro batch.
@@ -548,7 +619,7 @@ impl Context<'_> {
         if total.is_some_and(|total| total <= MOST_ELEMENTS) {
             return None;
         }
-        Some(self.error(
+        let diagnostic = self.error(
             codes::TOO_LARGE_MODEL,
             "the patches of one micro batch exceed 2^42 elements".to_string(),
             &[
@@ -557,7 +628,8 @@ impl Context<'_> {
                 "encoder.patch",
                 "encoder.mlp_width",
             ],
-        ))
+        );
+        Some(diagnostic.help("fewer images in a micro batch take less".to_string()))
     }
 
     fn weights(&self) -> Option<Diagnostic> {
@@ -574,14 +646,15 @@ impl Context<'_> {
             return None;
         }
         let paths: Vec<&str> = paths.into_iter().map(String::as_str).collect();
-        Some(self.error(
+        let diagnostic = self.error(
             codes::NO_WEIGHT,
             format!(
                 "every source has weight 0: {}",
                 quoted_list(paths.iter().copied())
             ),
             &paths,
-        ))
+        );
+        Some(self.set(diagnostic, paths[0], "for example", "1.0"))
     }
 
     /// Only the generator makes questions, folders hold captions, and pictures need an encoder.
@@ -606,17 +679,24 @@ impl Context<'_> {
             };
             if !tasks.contains(&task) {
                 let known = quoted_list(tasks.iter().copied());
-                diagnostics.push(self.error(
+                let diagnostic = self.error(
                     codes::WRONG_KIND,
                     format!("a source of kind `{kind}` has no task `{task}`, only {known}"),
                     &[path, &format!("{source}.kind")],
-                ));
+                );
+                diagnostics.push(self.set(diagnostic, path, "for example", "\"caption\""));
             } else if task != "text" && !self.resolved.vision {
-                diagnostics.push(self.error(
+                let diagnostic = self.error(
                     codes::INCOMPLETE,
                     format!("task `{task}` needs pictures, but the model has no `[encoder]`"),
                     &[path, &format!("{source}.kind")],
-                ));
+                );
+                diagnostics.push(match kind {
+                    "image-folder" => {
+                        diagnostic.help("pictures alone teach a text model nothing".to_string())
+                    }
+                    _ => self.set(diagnostic, path, "learn from texts", "\"text\""),
+                });
             }
         }
     }

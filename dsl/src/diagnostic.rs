@@ -6,6 +6,7 @@
 
 use annotate_snippets::renderer::{DecorStyle, Renderer};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch as SnippetPatch, Snippet};
+use serde_json::{Value, json};
 
 use crate::codes::Code;
 use crate::source::Sources;
@@ -176,6 +177,87 @@ impl Diagnostics {
             .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
+    /// The texts after every suggested change, by number of their source. Of changes that overlap
+    /// the first is made; another look at the changed texts finds what remains.
+    pub fn patched(&self) -> Vec<(u32, String)> {
+        let mut patches: Vec<&Patch> = self
+            .list
+            .iter()
+            .filter_map(|it| it.patch.as_ref())
+            .collect();
+        patches.sort_by_key(|patch| (patch.span.source, patch.span.start, patch.span.end));
+        let mut texts: Vec<(u32, String)> = Vec::new();
+        let mut done: Option<Span> = None;
+        for patch in patches {
+            let Some(file) = self.sources.get(patch.span.source) else {
+                continue;
+            };
+            let range = self.sources.clamp(patch.span);
+            let begin = match done.filter(|done| done.source == patch.span.source) {
+                Some(done) if range.start < done.end as usize => continue,
+                Some(done) => done.end as usize,
+                None => {
+                    finish(&mut texts, done, &self.sources);
+                    texts.push((patch.span.source, String::new()));
+                    0
+                }
+            };
+            if let Some((_, text)) = texts.last_mut() {
+                text.push_str(&file.text[begin..range.start]);
+                text.push_str(&patch.replacement);
+            }
+            done = Some(Span::new(patch.span.source, range));
+        }
+        finish(&mut texts, done, &self.sources);
+        texts
+    }
+
+    /// The findings as data. Spans are bytes of the file, lines and columns count from 1; the change
+    /// of a finding is the text that stands in the place of its span.
+    pub fn json(&self) -> Value {
+        let place = |span: Span| {
+            let place = self.sources.place(span);
+            let mut parts = place.rsplitn(3, ':');
+            let mut number = || parts.next().and_then(|text| text.parse::<u64>().ok());
+            let (column, line) = (number(), number());
+            let range = self.sources.clamp(span);
+            json!({
+                "file": self.sources.get(span.source).map(|file| file.name.as_str()),
+                "line": line,
+                "column": column,
+                "start": range.start,
+                "end": range.end,
+            })
+        };
+        let label = |label: &Label| {
+            let mut value = place(label.span);
+            value["text"] = json!(label.text);
+            value
+        };
+        let finding = |it: &Diagnostic| {
+            let patch = it.patch.as_ref().map(|patch| {
+                let mut value = place(patch.span);
+                value["message"] = json!(patch.message);
+                value["replacement"] = json!(patch.replacement);
+                value
+            });
+            json!({
+                "code": it.code.to_string(),
+                "severity": match it.severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                },
+                "message": it.message,
+                "place": it.primary.as_ref().map(label),
+                "context": it.context.iter().map(label).collect::<Vec<_>>(),
+                "notes": it.notes,
+                "help": it.help,
+                "change": patch,
+            })
+        };
+        Value::Array(self.list.iter().map(finding).collect())
+    }
+
     /// The report as text, with terminal colours if `colour`. Each finding ends with a newline
     /// and an empty line; the count of errors comes last.
     pub fn render(&self, colour: bool) -> String {
@@ -213,6 +295,15 @@ impl std::fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+/// Adds to the last text what follows its last change.
+fn finish(texts: &mut [(u32, String)], done: Option<Span>, sources: &Sources) {
+    if let (Some((_, text)), Some(done)) = (texts.last_mut(), done)
+        && let Some(file) = sources.get(done.source)
+    {
+        text.push_str(&file.text[done.end as usize..]);
+    }
+}
 
 /// Renders one finding against `sources`.
 pub fn render_one(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String {

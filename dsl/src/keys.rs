@@ -63,8 +63,8 @@ pub enum KeyKind {
 /// What holds where nobody gives the key.
 #[derive(Clone, Copy, Debug)]
 pub enum KeyDefault {
-    /// An error.
-    Required,
+    /// An error; the value, in TOML notation, is an example of what could be written.
+    Required(&'static str),
     /// Nothing: the key is optional.
     Absent,
     /// This integer.
@@ -245,10 +245,10 @@ const ROWS: &[&str] = &["json-lines", "parquet"];
 /// Every key, section by section; a computed default reads keys above its row only.
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
-    row("name", K::Name, D::Required, "Name of the model; names the run directory."),
+    row("name", K::Name, D::Required(r#""my-model""#), "Name of the model; names the run directory."),
 
     row("objective.kind", K::Choice(&["language", "contrastive", "reconstruction"]), D::Text("language"), "What is learnt: text after text and pictures (as without the table); which picture belongs to which text, the `[decoder]` being the text tower; or the patches of a picture after those before them."),
-    row("objective.width", WIDTH, D::Required, "Width of the space in which pictures and texts are compared.").unit("features").when("kind", &["contrastive"]),
+    row("objective.width", WIDTH, D::Required("512"), "Width of the space in which pictures and texts are compared.").unit("features").when("kind", &["contrastive"]),
     row("objective.temperature", K::Float { min: 1e-3, max: 10.0 }, D::Float(0.07), "Temperature at the start; the logarithm of its reciprocal is learnt.").when("kind", &["contrastive"]),
     row("objective.largest_scale", K::Float { min: 1.0, max: 1e6 }, D::Float(100.0), "Bound on the factor on the cosines, the reciprocal of the temperature; the least is 1. It holds after each step.").when("kind", &["contrastive"]),
     row("objective.normalize_targets", K::Bool, D::Bool(true), "Whether each patch to predict is taken less its mean and over its (unbiased) deviation.").when("kind", &["reconstruction"]),
@@ -256,14 +256,14 @@ pub const KEYS: &[Key] = &[
 
     row("encoder.arch", K::ChoiceOrFile(&["vit"]), D::Text("vit"), "Architecture of the image encoder."),
     row("encoder.variant", K::Preset("encoder"), D::Absent, "Preset that fills sizes and architecture of the encoder."),
-    row("encoder.resolution", K::Int { min: 1, max: 8192 }, D::Required, "Side of the square input.").unit("pixels"),
-    row("encoder.patch", K::Int { min: 1, max: 1024 }, D::Required, "Side of a patch; divides the resolution.").unit("pixels"),
-    row("encoder.width", WIDTH, D::Required, "Width of the residual stream.").unit("features"),
-    row("encoder.depth", COUNT, D::Required, "Number of blocks."),
+    row("encoder.resolution", K::Int { min: 1, max: 8192 }, D::Required("224"), "Side of the square input.").unit("pixels"),
+    row("encoder.patch", K::Int { min: 1, max: 1024 }, D::Required("16"), "Side of a patch; divides the resolution.").unit("pixels"),
+    row("encoder.width", WIDTH, D::Required("768"), "Width of the residual stream.").unit("features"),
+    row("encoder.depth", COUNT, D::Required("12"), "Number of blocks."),
     row("encoder.run_blocks", COUNT, D::Computed("depth", |keys| int(keys.int("encoder.depth")?)), "Blocks that run, the first ones; the others are no part of the model."),
-    row("encoder.heads", COUNT, D::Required, "Attention heads; they divide the width."),
+    row("encoder.heads", COUNT, D::Required("12"), "Attention heads; they divide the width."),
     row("encoder.mlp_width", WIDTH, D::Computed("4 x width", |keys| int(4 * keys.int("encoder.width")?)), "Hidden width of the MLP.").unit("features"),
-    row("encoder.activation", K::Choice(ACTIVATIONS), D::Required, "Activation of the MLP; it belongs to the pre-trained weights, not to the architecture."),
+    row("encoder.activation", K::Choice(ACTIVATIONS), D::Required(r#""gelu""#), "Activation of the MLP; it belongs to the pre-trained weights, not to the architecture."),
     row("encoder.norm", K::Choice(NORMS), D::Text("layer-norm"), "Kind of norm."),
     row("encoder.norm_epsilon", EPSILON, D::Float(1e-5), "Term under the root of every norm of the encoder."),
     row("encoder.bias", K::Bool, D::Bool(true), "Whether linear layers of the blocks have biases."),
@@ -273,39 +273,39 @@ pub const KEYS: &[Key] = &[
     row("encoder.position", K::Choice(&["learned", "sin-cos"]), D::Text("learned"), "Position table: learned, or sines and cosines of column and row."),
     row("encoder.position_resize", K::Choice(RESIZES), D::Text("bicubic"), "How a position table of another grid is interpolated when weights are loaded, corners not aligned; with `antialias` the kernel is stretched where the grid shrinks.").when("position", &["learned"]),
     row("encoder.attention", K::Choice(&["bidirectional", "causal", "prefix", "drawn-prefix"]), D::Text("bidirectional"), "What a token sees: all, those up to itself, these and the first `attention_prefix`, or these and a first part whose length is drawn for each picture (objective `reconstruction`)."),
-    row("encoder.attention_prefix", COUNT, D::Required, "First tokens of a picture that every token sees.").unit("tokens").when("attention", &["prefix"]),
+    row("encoder.attention_prefix", COUNT, D::Required("1"), "First tokens of a picture that every token sees.").unit("tokens").when("attention", &["prefix"]),
     row("encoder.class_token", K::Bool, D::Bool(true), "Whether a learned token precedes the patches."),
     row("encoder.registers", K::Int { min: 0, max: 1024 }, D::Int(0), "Learned tokens without a position between class token and patches; they are no features.").unit("tokens"),
     row("encoder.pre_norm", K::Bool, D::Bool(true), "Whether a norm precedes the first block."),
     row("encoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
     row("encoder.features.block", K::Int { min: -4096, max: 4095 }, D::Int(-1), "Block whose output is used; -1 is the last of those that run. Later blocks do not run."),
     row("encoder.features.class_token", K::Choice(&["drop", "keep"]), D::Text("drop"), "Whether the class token is the first of the features; only the attention pool takes it."),
-    row("encoder.features.final_norm", K::Bool, D::Required, "Whether the encoder's final norm applies to the features."),
+    row("encoder.features.final_norm", K::Bool, D::Required("false"), "Whether the encoder's final norm applies to the features."),
 
     row("image.fit", K::Choice(&["squash", "crop", "pad"]), D::Text("squash"), "How a picture becomes square: stretched, cut in the centre after resizing the short side, or padded with the mean."),
     row("image.filter", K::Choice(&["bicubic", "bilinear", "nearest"]), D::Text("bicubic"), "Interpolation; antialiased when shrinking."),
     row("image.mean", K::Triple { min: 0.0, max: 1.0 }, D::Triple([0.481_454_66, 0.457_827_5, 0.408_210_73]), "Mean of red, green and blue on a scale of 0 to 1."),
     row("image.std", K::Triple { min: 1e-6, max: 10.0 }, D::Triple([0.268_629_54, 0.261_302_58, 0.275_777_11]), "Standard deviation of red, green and blue."),
     row("image.tiles", K::Choice(&["none", "grid", "dynamic"]), D::Text("none"), "Whether a picture is shown in tiles of the encoder's resolution: not, in a square grid that it is fitted to, or in a grid chosen by its shape, padded."),
-    row("image.tile_grid", K::Int { min: 2, max: 32 }, D::Required, "Tiles in a row of the square grid.").unit("tiles").when("tiles", &["grid"]),
-    row("image.least_tiles", K::Int { min: 1, max: 1024 }, D::Required, "Fewest tiles of a grid that may be chosen.").unit("tiles").when("tiles", &["dynamic"]),
-    row("image.most_tiles", K::Int { min: 1, max: 1024 }, D::Required, "Most tiles of a grid that may be chosen.").unit("tiles").when("tiles", &["dynamic"]),
-    row("image.overview", K::Choice(&["none", "first", "last"]), D::Required, "Where the whole picture, at the encoder's resolution, comes among its tiles, which go row by row.").when("tiles", &["grid", "dynamic"]),
+    row("image.tile_grid", K::Int { min: 2, max: 32 }, D::Required("2"), "Tiles in a row of the square grid.").unit("tiles").when("tiles", &["grid"]),
+    row("image.least_tiles", K::Int { min: 1, max: 1024 }, D::Required("1"), "Fewest tiles of a grid that may be chosen.").unit("tiles").when("tiles", &["dynamic"]),
+    row("image.most_tiles", K::Int { min: 1, max: 1024 }, D::Required("4"), "Most tiles of a grid that may be chosen.").unit("tiles").when("tiles", &["dynamic"]),
+    row("image.overview", K::Choice(&["none", "first", "last"]), D::Required(r#""first""#), "Where the whole picture, at the encoder's resolution, comes among its tiles, which go row by row.").when("tiles", &["grid", "dynamic"]),
     row("image.tile_marks", K::Choice(&["none", "separators", "index"]), D::Text("none"), "Text among the tiles that says where they are, without loss: none; `,` between the tiles of a row, a line's end between rows and `:` between tiles and overview; or `(k,i,j)` before each, picture k of the example from 0, row i and column j from 1, the overview `(k,0,0)`.").when("tiles", &["grid", "dynamic"]),
     row("image.tiled_pictures", K::Int { min: 1, max: 1024 }, D::Int(1024), "Most pictures of an example that are cut, the last ones; those before them are shown once.").unit("pictures").when("tiles", &["grid", "dynamic"]),
 
     row("decoder.arch", K::ChoiceOrFile(&["decoder"]), D::Text("decoder"), "Architecture of the decoder."),
     row("decoder.variant", K::Preset("decoder"), D::Absent, "Preset that fills sizes and architecture of the decoder."),
-    row("decoder.width", WIDTH, D::Required, "Width of the residual stream.").unit("features"),
-    row("decoder.depth", COUNT, D::Required, "Number of blocks."),
-    row("decoder.heads", COUNT, D::Required, "Query heads."),
+    row("decoder.width", WIDTH, D::Required("768"), "Width of the residual stream.").unit("features"),
+    row("decoder.depth", COUNT, D::Required("12"), "Number of blocks."),
+    row("decoder.heads", COUNT, D::Required("12"), "Query heads."),
     row("decoder.kv_heads", COUNT, D::Computed("heads", |keys| int(keys.int("decoder.heads")?)), "Key/value heads; they divide the query heads."),
     row("decoder.head_width", K::Int { min: 1, max: 4096 }, D::Computed("width / heads", |keys| {
         let (width, heads) = (keys.int("decoder.width")?, keys.int("decoder.heads")?);
         if width % heads == 0 { int(width / heads) } else { None }
     }), "Width of a head.").unit("features"),
     row("decoder.mlp", K::Choice(&["swiglu", "gelu-mlp"]), D::Text("swiglu"), "Kind of MLP: gated, or two layers."),
-    row("decoder.mlp_width", WIDTH, D::Required, "Hidden width of the MLP (of each half of a gated one).").unit("features"),
+    row("decoder.mlp_width", WIDTH, D::Required("2048"), "Hidden width of the MLP (of each half of a gated one).").unit("features"),
     row("decoder.activation", K::Choice(ACTIVATIONS), D::Computed("silu in a gated MLP, gelu otherwise", |keys| {
         Some(Argument::Text(if keys.text("decoder.mlp")? == "swiglu" { "silu" } else { "gelu" }.to_string()))
     }), "Activation of the MLP."),
@@ -323,12 +323,12 @@ pub const KEYS: &[Key] = &[
     row("decoder.attention_softcap", CAP, D::Float(0.0), "Bound c on attention scores, by c tanh(s / c); 0 for none."),
     row("decoder.position", K::Choice(&["rotary", "learned"]), D::Text("rotary"), "How positions enter."),
     row("decoder.rotary_base", K::Float { min: 1.0, max: 1e12 }, D::Float(10_000.0), "Base of the rotary angles.").when("position", &["rotary"]),
-    row("decoder.vocabulary", K::Int { min: 2, max: 4_000_000 }, D::Required, "Rows of the embedding table.").unit("tokens"),
-    row("decoder.max_sequence_length", K::Int { min: 2, max: 1 << 20 }, D::Required, "Longest sequence, image tokens included.").unit("tokens"),
+    row("decoder.vocabulary", K::Int { min: 2, max: 4_000_000 }, D::Required("8192"), "Rows of the embedding table.").unit("tokens"),
+    row("decoder.max_sequence_length", K::Int { min: 2, max: 1 << 20 }, D::Required("512"), "Longest sequence, image tokens included.").unit("tokens"),
     row("decoder.embedding_scale", K::FloatOr { min: 1e-6, max: 1e6, name: "sqrt-width" }, D::Float(1.0), "Factor on the embeddings of text tokens; image tokens come as they are."),
     row("decoder.logit_softcap", CAP, D::Float(0.0), "Bound c on the logits, by c tanh(x / c); 0 for none."),
     row("decoder.tied_head", K::Bool, D::Bool(false), "Whether the output head is the embedding table."),
-    row("decoder.moe.experts", COUNT, D::Required, "Experts of a sparse layer, each an MLP of the decoder's kind and width."),
+    row("decoder.moe.experts", COUNT, D::Required("8"), "Experts of a sparse layer, each an MLP of the decoder's kind and width."),
     row("decoder.moe.every", COUNT, D::Int(1), "One block of so many is sparse; it divides the depth."),
     row("decoder.moe.offset", K::Int { min: 0, max: 4095 }, D::Computed("every - 1", |keys| int(keys.int("decoder.moe.every")? - 1)), "Which of them, counted from 0."),
     row("decoder.moe.top_k", K::Int { min: 1, max: 64 }, D::Int(2), "Experts of a token."),
@@ -341,8 +341,8 @@ pub const KEYS: &[Key] = &[
     row("decoder.moe.from_dense", K::Bool, D::Bool(false), "Whether `init.decoder` names a dense decoder of the same sizes: each expert starts as a copy of its MLP, routers as without `init`."),
     row("decoder.weights", K::Name, D::Absent, "Name of pre-trained weights."),
 
-    row("connector.kind", K::ChoiceOrFile(&["avg-pool", "attention-pool", "c-abstractor", "mlp", "class-projection", "patch-head"]), D::Required, "What turns image features into tokens; `class-projection` and `patch-head` end the encoder under the objectives `contrastive` and `reconstruction`."),
-    row("connector.image_tokens", K::Int { min: 1, max: 65_536 }, D::Required, "Tokens per image.").unit("tokens"),
+    row("connector.kind", K::ChoiceOrFile(&["avg-pool", "attention-pool", "c-abstractor", "mlp", "class-projection", "patch-head"]), D::Required(r#""avg-pool""#), "What turns image features into tokens; `class-projection` and `patch-head` end the encoder under the objectives `contrastive` and `reconstruction`."),
+    row("connector.image_tokens", K::Int { min: 1, max: 65_536 }, D::Required("64"), "Tokens per image.").unit("tokens"),
     row("connector.heads", COUNT, D::Computed("one per 64 features of the encoder", |keys| int((keys.int("encoder.width")? / 64).max(1))), "Heads of the attention pool; they divide the encoder's width.").when("kind", &["attention-pool"]),
     row("connector.hidden", WIDTH, D::Computed("1024 for c-abstractor, 2048 for patch-head, the decoder's width for mlp", |keys| {
         match keys.text("connector.kind")? { "mlp" => int(keys.int("decoder.width")?), "patch-head" => int(2048), _ => int(1024) }
@@ -357,7 +357,7 @@ pub const KEYS: &[Key] = &[
     row("data.max_images", K::Int { min: 0, max: 1024 }, D::Computed("1, or 0 without an encoder", |keys| int(i64::from(keys.has_vision()))), "Most pictures in one sequence, each once or in tiles.").unit("images"),
     row("data.bad_sample_budget", SHARE, D::Float(0.01), "Share of samples that may be unreadable before a run stops."),
     row("data.shuffle_seed", K::Int { min: 0, max: i64::MAX }, D::Int(0), "Seed of the order of examples."),
-    row("data.sources.*.kind", K::Choice(&["scenes", "image-folder", "webdataset", "json-lines", "parquet"]), D::Required, "Where the examples come from: the built-in generator, a folder, webdataset shards, or the rows of JSON lines or parquet files."),
+    row("data.sources.*.kind", K::Choice(&["scenes", "image-folder", "webdataset", "json-lines", "parquet"]), D::Required(r#""scenes""#), "Where the examples come from: the built-in generator, a folder, webdataset shards, or the rows of JSON lines or parquet files."),
     row("data.sources.*.task", K::Choice(&["caption", "question", "interleaved", "text"]), D::Text("caption"), "What an example is: a picture with its caption, a picture with a question and an answer (`scenes` only), a document of pictures and texts, or a text; a folder holds captions only."),
     row("data.sources.*.weight", K::Float { min: 0.0, max: 1e9 }, D::Float(1.0), "Share in the mixture; weights are normalised."),
     row("data.sources.*.path", K::Path { words: &[] }, D::Absent, "Folder, file, or pattern of files; usually given by `--set`.").when("kind", SOURCES_ON_DISK),
@@ -389,7 +389,7 @@ pub const KEYS: &[Key] = &[
     row("train.beta1", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.9), "Decay of the first moment.").when("optimizer", &["adamw"]),
     row("train.beta2", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.95), "Decay of the second moment.").when("optimizer", &["adamw"]),
     row("train.epsilon", K::Float { min: 0.0, max: 1.0 }, D::Float(1e-8), "Term beside the root of the second moment.").when("optimizer", &["adamw"]),
-    row("train.scale_parameter", K::Bool, D::Required, "Whether an update is multiplied by the root mean square of its parameter, which changes its size by one to two orders of magnitude.").when("optimizer", ADAFACTOR),
+    row("train.scale_parameter", K::Bool, D::Required("true"), "Whether an update is multiplied by the root mean square of its parameter, which changes its size by one to two orders of magnitude.").when("optimizer", ADAFACTOR),
     row("train.momentum", K::Float { min: 0.0, max: 0.999_999 }, D::Float(0.0), "Decay of the mean of updates; 0 keeps none, which saves as much memory as the parameters take.").when("optimizer", ADAFACTOR),
     row("train.decay_exponent", K::Float { min: 0.0, max: 1.0 }, D::Float(0.8), "The second moment of update t has the decay 1 - t^-decay_exponent.").when("optimizer", ADAFACTOR),
     row("train.update_clip", K::Float { min: 1e-6, max: 1e9 }, D::Float(1.0), "Bound on the root mean square of a parameter's update, before the learning rate.").when("optimizer", ADAFACTOR),

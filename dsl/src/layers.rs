@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::keys::{KEYS, find};
+use crate::edit;
+use crate::keys::{KEYS, KeyDefault, find};
 use crate::nearest::{did_you_mean, nearest};
 use crate::presets;
 use crate::resolved::{Dropped, join_path, split_path};
 use crate::source::{Loader, Sources};
 use crate::span::Span;
+use crate::suggest;
 use crate::tree::{self, Entry, Kind, Table, Value};
 
 /// Longest chain of `extends`.
@@ -63,7 +65,7 @@ pub fn merge(
     let mut layers: Vec<Table> = Vec::new();
     read_chain(loader, sources, path, &mut layers, &mut merged, diagnostics);
     // A number too large for 64 bits or a date leaves the rest of its file readable.
-    merged.complete = diagnostics
+    merged.complete &= diagnostics
         .iter()
         .all(|found| found.code == codes::OUT_OF_RANGE || found.code == codes::WRONG_TYPE);
     // The root ancestor comes first.
@@ -78,6 +80,7 @@ pub fn merge(
     for (position, layer) in layers.into_iter().enumerate() {
         apply(
             &mut merged,
+            sources,
             layer,
             position == 0,
             position >= files,
@@ -111,7 +114,8 @@ fn read_chain(
             diagnostics.push(
                 Diagnostic::error(codes::CYCLIC_EXTENDS, format!("`{display}` extends itself"))
                     .at(named, "leads back")
-                    .note(format!("the chain: {}", chain.join(" -> "))),
+                    .note(format!("the chain: {}", chain.join(" -> ")))
+                    .help("one of these files stands for itself: it has no `extends`".to_string()),
             );
             return;
         }
@@ -121,7 +125,8 @@ fn read_chain(
                     codes::TOO_LARGE_FILE,
                     format!("the chain of `extends` is longer than {LONGEST_CHAIN} files"),
                 )
-                .at(named, ""),
+                .at(named, "")
+                .help("merge some of them into one file".to_string()),
             );
             return;
         }
@@ -140,19 +145,27 @@ fn read_chain(
         diagnostics.extend(found);
         let extends = table.entries.shift_remove("extends");
         layers.push(table);
-        let Some(extends) = extends else { return };
+        let Some(extends) = extends else {
+            merged.complete = true;
+            return;
+        };
         let span = extends.value.span;
         let Some(parent) = extends.value.text() else {
-            diagnostics.push(
-                Diagnostic::error(
-                    codes::WRONG_TYPE,
-                    format!(
-                        "`extends` is the path of one file, not {}",
-                        extends.value.type_name()
-                    ),
-                )
-                .at(span, ""),
-            );
+            let name = extends.value.type_name();
+            let message = format!("`extends` is the path of one file, not {name}");
+            let diagnostic = Diagnostic::error(codes::WRONG_TYPE, message).at(span, "");
+            let only = match &extends.value.kind {
+                Kind::Array(items) if items.len() == 1 => items[0].text().map(|_| items[0].span),
+                _ => None,
+            };
+            diagnostics.push(match only {
+                Some(only) => {
+                    let path = sources.slice(only).to_string();
+                    diagnostic.patch("without brackets", span, path)
+                }
+                None => diagnostic
+                    .help("a file has one parent; what others say is written here".to_string()),
+            });
             return;
         };
         let target = Loader::join(&path, parent);
@@ -176,7 +189,22 @@ fn parse_set(
             .note("`--set` takes `a.b=value` with the value in TOML notation")
     };
     let Some((key, value)) = set.split_once('=') else {
-        diagnostics.push(bad(format!("`--set {set}` has no `=`")));
+        let source = sources.add("--set", set);
+        let segments = split_path(set);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let example = find(&segments).and_then(|row| match row.default {
+            KeyDefault::Required(example) => Some(example.to_string()),
+            _ => Some(suggest::stated(row)?.to_string()),
+        });
+        let diagnostic = bad(format!("`--set {set}` has no `=`"));
+        let diagnostic = diagnostic.at(Span::new(source, 0..set.len()), "");
+        diagnostics.push(match example {
+            Some(example) => {
+                let end = Span::new(source, set.len()..set.len());
+                diagnostic.patch("for example", end, format!(" = {example}"))
+            }
+            None => diagnostic.help(format!("write `--set {set}=VALUE`")),
+        });
         return None;
     };
     let value = value.trim();
@@ -206,6 +234,7 @@ fn parse_set(
 /// Lays `layer` over the tree so far.
 fn apply(
     merged: &mut Merged,
+    sources: &Sources,
     mut layer: Table,
     is_root: bool,
     is_set: bool,
@@ -213,26 +242,43 @@ fn apply(
 ) {
     let remove = layer.entries.shift_remove("remove");
     if let Some(entry) = layer.entries.get("extends").filter(|_| is_set) {
-        diagnostics
-            .push(Diagnostic::error(codes::BAD_SET, "`extends` cannot be set").at(entry.key, ""));
+        diagnostics.push(
+            Diagnostic::error(codes::BAD_SET, "`extends` cannot be set")
+                .at(entry.key, "")
+                .help("name the parent in a file of its own: `extends = \"PARENT\"`".to_string()),
+        );
         layer.entries.shift_remove("extends");
     }
     if let Some(remove) = remove {
-        remove_keys(&mut merged.table, &remove.value, is_root, diagnostics);
+        remove_keys(
+            &mut merged.table,
+            sources,
+            &remove.value,
+            is_root,
+            diagnostics,
+        );
     }
     let Merged { table, dropped, .. } = merged;
     overlay(table, layer, &mut Vec::new(), dropped);
 }
 
-fn remove_keys(table: &mut Table, value: &Value, is_root: bool, diagnostics: &mut Vec<Diagnostic>) {
+fn remove_keys(
+    table: &mut Table,
+    sources: &Sources,
+    value: &Value,
+    is_root: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let Kind::Array(items) = &value.kind else {
-        diagnostics.push(
-            Diagnostic::error(
-                codes::WRONG_TYPE,
-                "`remove` is an array of keys such as `[\"decoder.moe\"]`",
-            )
-            .at(value.span, ""),
-        );
+        let message = "`remove` is an array of keys such as `[\"decoder.moe\"]`";
+        let diagnostic = Diagnostic::error(codes::WRONG_TYPE, message).at(value.span, "");
+        diagnostics.push(match value.text() {
+            Some(_) => {
+                let array = format!("[{}]", sources.slice(value.span));
+                diagnostic.patch("as an array of one", value.span, array)
+            }
+            None => suggest::remove(diagnostic, sources, value.span, "remove it"),
+        });
         return;
     };
     for item in items {
@@ -242,7 +288,8 @@ fn remove_keys(table: &mut Table, value: &Value, is_root: bool, diagnostics: &mu
                     codes::WRONG_TYPE,
                     format!("`remove` holds strings, not {}", item.type_name()),
                 )
-                .at(item.span, ""),
+                .at(item.span, "")
+                .patch("leave it out", edit::item(sources, item.span), ""),
             );
             continue;
         };
@@ -253,15 +300,17 @@ fn remove_keys(table: &mut Table, value: &Value, is_root: bool, diagnostics: &mu
                 format!("there is no inherited `{path}` to remove"),
             )
             .at(item.span, "");
+            let known = paths_of(table);
+            let near = nearest(path, known.iter().map(String::as_str));
             if is_root {
                 diagnostic = diagnostic.note("this file extends no other");
-            } else {
-                let known = paths_of(table);
-                diagnostic = diagnostic.help(did_you_mean(&nearest(
-                    path,
-                    known.iter().map(String::as_str),
-                )));
             }
+            diagnostic = match (near.first(), did_you_mean(&near)) {
+                (Some(best), Some(question)) => {
+                    diagnostic.patch(question, item.span, format!("\"{best}\""))
+                }
+                _ => diagnostic.patch("leave it out", edit::item(sources, item.span), ""),
+            };
             diagnostics.push(diagnostic);
         }
     }

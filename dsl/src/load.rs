@@ -44,7 +44,7 @@ fn load_with(loader: Loader, path: &Path, sets: &[String]) -> Result<Model, Diag
         return fail(diagnostics, library.sources);
     }
     let resolved = validate::validate(&merged, &loader, &mut library, &mut diagnostics);
-    checks::check(&resolved, &library.sources, &mut diagnostics);
+    checks::check(&resolved, &merged, &library.sources, &mut diagnostics);
     if !diagnostics.is_empty() {
         lower::check_components(&resolved, &library, &mut diagnostics);
         return fail(diagnostics, library.sources);

@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use crate::codes;
 use crate::component::{Argument, Instance, Library};
 use crate::diagnostic::Diagnostic;
+use crate::edit;
 use crate::keys::find;
 use crate::model::{
     Adafactor, ComponentCall, Connector, Data, Decoder, Encoder, ImagePreprocessing, MixtureUnit,
@@ -12,6 +13,7 @@ use crate::model::{
 };
 use crate::nearest::quoted_list;
 use crate::resolved::{Resolved, split_path};
+use crate::span::Span;
 
 /// Builds the model. Call it with complete keys only: a key that is missing after validation
 /// without errors does not apply, and reads as zero or empty.
@@ -191,12 +193,31 @@ impl Part {
             .iter()
             .filter(|(name, _)| absent(name) && is_silent(name))
             .map(|(name, declared)| {
-                Diagnostic::error(
-                    codes::MISSING_KEY,
-                    format!("`{}.{name}` is missing", self.prefix),
-                )
-                .at(resolved.assigned(self.key), "this component wants it")
-                .with(*declared, "declared here")
+                let message = format!("`{}.{name}` is missing", self.prefix);
+                let kind = resolved.assigned(self.key);
+                let diagnostic = Diagnostic::error(codes::MISSING_KEY, message)
+                    .at(kind, "this component wants it")
+                    .with(*declared, "declared here");
+                // Beside the line that names the component, if a value is known that would do.
+                let line = kind.and_then(|kind| edit::assignment(&library.sources, kind));
+                let choice = file.choices.get(name).and_then(|choices| choices.first());
+                match (line, choice) {
+                    (Some(line), Some(choice)) => {
+                        let end = line.end as usize;
+                        let place = Span::new(line.source, end..end);
+                        let feed = match library.sources.slice(line).ends_with('\n') {
+                            true => "",
+                            false => "\n",
+                        };
+                        let text = format!("{feed}{name} = \"{choice}\"\n");
+                        diagnostic.patch(format!("it is {}", file.wanted(name)), place, text)
+                    }
+                    _ => diagnostic.help(format!(
+                        "add `{name} = ...` to `[{}]`: {}",
+                        self.prefix,
+                        file.wanted(name)
+                    )),
+                }
             })
             .collect()
     }
@@ -235,7 +256,9 @@ impl Part {
             .note(format!(
                 "it has: inputs {}, outputs {outputs}",
                 quoted_list(found)
-            )),
+            ))
+            .with(file, "declared here")
+            .help("rename its inputs and outputs, or name another component".to_string()),
         )
     }
 }
@@ -262,7 +285,7 @@ fn law(
                 resolved.assigned("decoder.arch"),
                 "the decoder is a project component",
             )
-            .help("write the learning rate as a number".to_string()),
+            .patch("write a number, for example", span, "3e-4"),
         ));
     };
     #[allow(clippy::cast_precision_loss, reason = "counts stay below 2^42")]

@@ -7,6 +7,10 @@ use crate::diagnostic::Diagnostic;
 impl Context<'_> {
     /// Everything that an objective other than `language` wants of the rest.
     pub(crate) fn objective(&self) -> Vec<Diagnostic> {
+        // Without an image side that is what is wrong.
+        if !self.resolved.vision {
+            return Vec::new();
+        }
         let kind = self.resolved.text("objective.kind");
         let found = match kind.unwrap_or("language") {
             "contrastive" => vec![
@@ -44,7 +48,8 @@ impl Context<'_> {
         let keys = ["encoder.attention", "objective.kind"];
         let message = "only objective `reconstruction` draws a prefix for each picture";
         let error = self.error(codes::WRONG_KIND, message.to_string(), &keys);
-        Some(error.help("as a part of other models such an encoder is `bidirectional`".to_string()))
+        let message = "as a part of other models such an encoder sees all";
+        Some(self.set(error, keys[0], message, "\"bidirectional\""))
     }
 
     fn drawn_prefix(&self) -> Option<Diagnostic> {
@@ -56,18 +61,23 @@ impl Context<'_> {
             format!("with attention `{attention}` a patch may see the one that it is to predict");
         let keys = ["encoder.attention", "objective.kind"];
         let error = self.error(codes::WRONG_KIND, message, &keys);
-        Some(error.help("`attention = \"drawn-prefix\"`".to_string()))
+        Some(self.set(error, keys[0], "draw the prefix", "\"drawn-prefix\""))
     }
 
     /// A prefix is counted in patches.
     fn only_patches(&self) -> Option<Diagnostic> {
         let others = self.int("encoder.registers")? + i64::from(self.flag("encoder.class_token")?);
-        (others > 0).then(|| {
-            self.error(
-                codes::WRONG_KIND,
-                "objective `reconstruction` knows neither class token nor registers".to_string(),
-                &["encoder.class_token", "encoder.registers", "objective.kind"],
-            )
+        if others == 0 {
+            return None;
+        }
+        let diagnostic = self.error(
+            codes::WRONG_KIND,
+            "objective `reconstruction` knows neither class token nor registers".to_string(),
+            &["encoder.class_token", "encoder.registers", "objective.kind"],
+        );
+        Some(match self.int("encoder.registers")? {
+            0 => self.set(diagnostic, "encoder.class_token", "leave it out", false),
+            _ => self.set(diagnostic, "encoder.registers", "leave them out", 0),
         })
     }
 
@@ -78,13 +88,15 @@ impl Context<'_> {
             "contrastive" => "one token per picture",
             _ => "one token per patch",
         };
-        (tokens != wanted).then(|| {
-            self.error(
-                codes::TOKENS_FIT,
-                format!("objective `{kind}` wants {what}, {wanted} in all, not {tokens}"),
-                &["connector.image_tokens", "objective.kind"],
-            )
-        })
+        if tokens == wanted {
+            return None;
+        }
+        let diagnostic = self.error(
+            codes::TOKENS_FIT,
+            format!("objective `{kind}` wants {what}, {wanted} in all, not {tokens}"),
+            &["connector.image_tokens", "objective.kind"],
+        );
+        Some(self.set(diagnostic, "connector.image_tokens", what, wanted))
     }
 
     /// The losses of experts are those of a language model's step.
@@ -92,24 +104,28 @@ impl Context<'_> {
         self.int("decoder.moe.experts")?;
         let message = "the text tower of objective `contrastive` has no experts".to_string();
         let keys = ["decoder.moe.experts", "objective.kind"];
-        Some(self.error(codes::WRONG_KIND, message, &keys))
+        let diagnostic = self.error(codes::WRONG_KIND, message, &keys);
+        Some(self.remove_table(diagnostic, "decoder.moe"))
     }
 
     /// A text is compared with every picture of its step.
     fn whole_batch(&self) -> Option<Diagnostic> {
         let global = self.int("train.global_batch_sequences")?;
         let micro = self.int("train.micro_batch_sequences")?;
-        (micro != global).then(|| {
-            self.error(
-                codes::BATCH_DIVIDES,
-                format!("all pairs of {global} are compared, but a forward pass has {micro}"),
-                &[
-                    "train.micro_batch_sequences",
-                    "train.global_batch_sequences",
-                    "objective.kind",
-                ],
-            )
-        })
+        if micro == global {
+            return None;
+        }
+        let diagnostic = self.error(
+            codes::BATCH_DIVIDES,
+            format!("all pairs of {global} are compared, but a forward pass has {micro}"),
+            &[
+                "train.micro_batch_sequences",
+                "train.global_batch_sequences",
+                "objective.kind",
+            ],
+        );
+        let message = "all pairs in one forward pass";
+        Some(self.set(diagnostic, "train.micro_batch_sequences", message, global))
     }
 
     fn one_picture(&self) -> Option<Diagnostic> {
@@ -120,28 +136,34 @@ impl Context<'_> {
         {
             let message = "an example of this objective is one picture, not its tiles";
             let keys = ["image.tiles", "objective.kind"];
-            return Some(self.error(codes::WRONG_KIND, message.to_string(), &keys));
+            let diagnostic = self.error(codes::WRONG_KIND, message.to_string(), &keys);
+            return Some(self.set(diagnostic, keys[0], "show the picture once", "\"none\""));
         }
         let images = self.int("data.max_images")?;
-        (images != 1).then(|| {
-            self.error(
-                codes::TOKENS_FIT,
-                format!("an example of this objective has one picture, not {images}"),
-                &["data.max_images", "objective.kind"],
-            )
-        })
+        if images == 1 {
+            return None;
+        }
+        let diagnostic = self.error(
+            codes::TOKENS_FIT,
+            format!("an example of this objective has one picture, not {images}"),
+            &["data.max_images", "objective.kind"],
+        );
+        Some(self.set(diagnostic, "data.max_images", "one picture", 1))
     }
 
     fn room_for_pictures(&self) -> Option<Diagnostic> {
         let images = self.int("train.micro_batch_images")?;
         let sequences = self.int("train.micro_batch_sequences")?;
-        (images < sequences).then(|| {
-            self.error(
-                codes::TOKENS_FIT,
-                format!("{sequences} examples have as many pictures, but room is for {images}"),
-                &["train.micro_batch_images", "train.micro_batch_sequences"],
-            )
-        })
+        if images >= sequences {
+            return None;
+        }
+        let diagnostic = self.error(
+            codes::TOKENS_FIT,
+            format!("{sequences} examples have as many pictures, but room is for {images}"),
+            &["train.micro_batch_images", "train.micro_batch_sequences"],
+        );
+        let path = "train.micro_batch_images";
+        Some(self.set(diagnostic, path, "room for all", sequences))
     }
 
     fn captions(&self) -> Vec<Diagnostic> {
@@ -152,7 +174,8 @@ impl Context<'_> {
                 let task = self.resolved.text(path).filter(|task| *task != "caption")?;
                 let message =
                     format!("an example of this objective is a captioned picture, not `{task}`");
-                Some(self.error(codes::WRONG_KIND, message, &[path, "objective.kind"]))
+                let diagnostic = self.error(codes::WRONG_KIND, message, &[path, "objective.kind"]);
+                Some(self.set(diagnostic, path, "captions", "\"caption\""))
             })
             .collect()
     }

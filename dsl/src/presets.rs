@@ -73,21 +73,16 @@ pub(crate) fn fill(sources: &mut Sources, merged: &mut Merged, diagnostics: &mut
             .map(|entry| entry.value.kind)
         else {
             merged.unknown_presets.push(section);
-            diagnostics.push(
-                Diagnostic::error(
-                    codes::UNKNOWN_PRESET,
-                    format!("unknown preset `{chosen}` for `{section}.variant`"),
-                )
+            let message = format!("unknown preset `{chosen}` for `{section}.variant`");
+            let names = || known.iter().map(String::as_str);
+            let mut diagnostic = Diagnostic::error(codes::UNKNOWN_PRESET, message)
                 .at(span, "")
-                .note(format!(
-                    "presets are {}",
-                    quoted_list(known.iter().map(String::as_str))
-                ))
-                .help(did_you_mean(&nearest(
-                    &chosen,
-                    known.iter().map(String::as_str),
-                ))),
-            );
+                .note(format!("presets are {}", quoted_list(names())));
+            let near = nearest(&chosen, names());
+            if let (Some(best), Some(question)) = (near.first(), did_you_mean(&near)) {
+                diagnostic = diagnostic.patch(question, span, format!("\"{best}\""));
+            }
+            diagnostics.push(diagnostic);
             continue;
         };
         if let Some(Kind::Table(table)) = merged

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::component::Argument;
+use crate::component::{Argument, OPS};
 use crate::keys::{KEYS, Key, KeyDefault, KeyKind};
 use crate::presets;
 
@@ -32,6 +32,11 @@ pub fn json_schema() -> Value {
     }
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root
+}
+
+/// The schema as the text that is kept in `models/schema.json`.
+pub fn schema_text() -> String {
+    format!("{:#}\n", json_schema())
 }
 
 fn object(description: &str) -> Value {
@@ -102,7 +107,7 @@ fn leaf(key: &Key) -> Value {
         KeyDefault::Text(value) => Some(json!(value)),
         KeyDefault::NoTexts => Some(json!([])),
         KeyDefault::Triple(values) => Some(json!(values)),
-        KeyDefault::Required | KeyDefault::Absent | KeyDefault::Computed(..) => None,
+        KeyDefault::Required(_) | KeyDefault::Absent | KeyDefault::Computed(..) => None,
     };
     if let (Some(default), Some(map)) = (default, schema.as_object_mut()) {
         let map: &mut Map<String, Value> = map;
@@ -168,9 +173,37 @@ pub fn code_reference() -> String {
     text
 }
 
-fn default_text(key: &Key) -> String {
+/// The reference page of the operations of component files, in Markdown.
+pub fn op_reference() -> String {
+    let mut text = String::from(
+        "# Operations of component files\n\nHow they are put together is in [components.md](../components.md).\n\n\
+         | op | operands | what it computes | attributes |\n| --- | --- | --- | --- |\n",
+    );
+    for rule in OPS {
+        let attributes: Vec<String> = rule
+            .attributes
+            .iter()
+            .map(|it| {
+                let may = if it.required { "" } else { ", or absent" };
+                format!("`{}`: {}{may}", it.name, it.kind.words())
+            })
+            .collect();
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            rule.name,
+            rule.operand_text(),
+            rule.doc,
+            attributes.join("; ")
+        );
+    }
+    text
+}
+
+/// The default in words.
+pub(crate) fn default_text(key: &Key) -> String {
     match key.default {
-        KeyDefault::Required => "required".to_string(),
+        KeyDefault::Required(_) => "required".to_string(),
         KeyDefault::Absent => "none".to_string(),
         KeyDefault::Int(value) => format!("`{value}`"),
         KeyDefault::Float(value) => format!("`{}`", Argument::Float(value)),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
+use crate::nearest::{did_you_mean, nearest, quoted_list};
 use crate::span::Span;
 
 /// Largest graph file, bytes.
@@ -59,6 +60,16 @@ impl Sources {
         };
         let start = boundary(span.start);
         start..boundary(span.end).max(start)
+    }
+
+    /// How many texts there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// The text under `span`.
@@ -158,7 +169,9 @@ impl Loader {
         if real.starts_with(&self.root) {
             Ok(())
         } else {
-            Err(Box::new(outside()))
+            let help = "copy the file into the project, or name the project's root by an \
+                        `mm1c.toml` further up";
+            Err(Box::new(outside().help(help.to_string())))
         }
     }
 
@@ -169,7 +182,8 @@ impl Loader {
     pub fn read(&self, path: &Path, span: Option<Span>) -> Result<String, Box<Diagnostic>> {
         let unreadable = |reason: String| {
             let message = format!("cannot read `{}`: {reason}", path.display());
-            Box::new(Diagnostic::error(codes::UNREADABLE, message).at(span, ""))
+            let diagnostic = Diagnostic::error(codes::UNREADABLE, message).at(span, "");
+            Box::new(neighbours(diagnostic, path))
         };
         if let Some((known, text)) = &self.text
             && known == path
@@ -188,10 +202,45 @@ impl Loader {
         if bytes.len() as u64 > LARGEST_FILE {
             let message = format!("`{}` is larger than 1 MiB", path.display());
             return Err(Box::new(
-                Diagnostic::error(codes::TOO_LARGE_FILE, message).at(span, ""),
+                Diagnostic::error(codes::TOO_LARGE_FILE, message)
+                    .at(span, "")
+                    .help("graph files hold no data; name its file by a path".to_string()),
             ));
         }
         String::from_utf8(bytes).map_err(|_| unreadable("not UTF-8".to_string()))
+    }
+}
+
+/// Says what a folder has instead of the file at `path`: the nearest name, or all if they are few.
+fn neighbours(diagnostic: Diagnostic, path: &Path) -> Diagnostic {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let names = std::fs::read_dir(folder).into_iter().flatten();
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".toml")).collect();
+    names.sort();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy();
+    let wanted = wanted.trim_end_matches(".toml");
+    // The end is the same for all, so only what is before it is compared.
+    let stems = names.iter().map(|name| name.trim_end_matches(".toml"));
+    let near: Vec<String> = nearest(wanted, stems)
+        .into_iter()
+        .filter(|stem| *stem != wanted)
+        .map(|stem| folder.join(format!("{stem}.toml")).display().to_string())
+        .collect();
+    let near: Vec<&str> = near.iter().map(String::as_str).collect();
+    match did_you_mean(&near) {
+        Some(question) => diagnostic.help(question),
+        None if names.is_empty() => {
+            diagnostic.help(format!("`{}` has no graph files", folder.display()))
+        }
+        None if names.len() <= 12 => {
+            diagnostic.help(format!("`{}` has {}", folder.display(), quoted_list(names)))
+        }
+        None => diagnostic.help(format!("see what `{}` has", folder.display())),
     }
 }
 

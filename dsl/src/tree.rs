@@ -131,13 +131,101 @@ pub fn parse(source: u32, text: &str) -> (Table, Vec<Diagnostic>) {
     let mut diagnostics: Vec<Diagnostic> = errors
         .iter()
         .take(MOST_SYNTAX_ERRORS)
-        .map(|error| {
-            Diagnostic::error(codes::SYNTAX, error.message().replace('\n', ", "))
-                .at(error.span().map(|range| Span::new(source, range)), "")
-        })
+        .map(|error| syntax(source, text, error.message(), error.span()))
         .collect();
+    // The parser may stumble twice over what one change repairs.
+    diagnostics.dedup_by(|next, before| next.patch.is_some() && next.patch == before.patch);
     let table = lower_table(source, document.get_ref(), &mut diagnostics);
     (table, diagnostics)
+}
+
+/// A syntax error with the change that would repair it, where its message names one.
+fn syntax(
+    source: u32,
+    text: &str,
+    message: &str,
+    range: Option<std::ops::Range<usize>>,
+) -> Diagnostic {
+    let message = message.replace('\n', ", ");
+    let place = range.clone().map(|range| Span::new(source, range));
+    let diagnostic = Diagnostic::error(codes::SYNTAX, message.as_str()).at(place, "");
+    let Some(range) = range.filter(|range| range.end <= text.len()) else {
+        return diagnostic;
+    };
+    let start = text[..range.start].rfind('\n').map_or(0, |feed| feed + 1);
+    let end = text[range.start..].find('\n');
+    let end = end.map_or(text.len(), |feed| range.start + feed);
+    let line = &text[start..end];
+    if message.contains("duplicate key") {
+        let value = line.split_once('=').map_or("", |(_, value)| value.trim());
+        // A value of one line; others are for the reader.
+        let plain = !value.is_empty() && !value.ends_with(['[', '{', '"']) || value.len() > 4;
+        let next = (end + 1).min(text.len());
+        let lines = Span::new(source, start..next);
+        return match plain && range.end <= end {
+            true => diagnostic.patch("one of the two is enough", lines, ""),
+            false if line.trim_start().starts_with('[') => {
+                diagnostic.help("its keys belong under the first of the two".to_string())
+            }
+            false => diagnostic.help("one of the two is enough".to_string()),
+        };
+    }
+    let key_like = |key: &str| {
+        let plain = |it: char| it.is_ascii_alphanumeric() || "_-.".contains(it);
+        !key.trim().is_empty() && key.trim().chars().all(plain)
+    };
+    let named = |message: &str| Diagnostic::error(codes::SYNTAX, message).at(place, "");
+    match line.split_once('=') {
+        None => {
+            if let Some((before, _)) = line.split_once(':').filter(|(before, _)| key_like(before)) {
+                let colon = start + before.len();
+                let colon = Span::new(source, colon..colon + 1);
+                return Diagnostic::error(codes::SYNTAX, "a colon in the place of `=`")
+                    .at(colon, "")
+                    .patch("values follow `=`", colon, " =");
+            }
+        }
+        // What stands unquoted after the equals sign was meant as a string, or is a capital boolean.
+        Some((key, rest)) if key_like(key) => {
+            let value = rest.split('#').next().unwrap_or_default().trim();
+            let word = |it: char| it.is_ascii_alphanumeric() || "-_./:+".contains(it);
+            if value.is_empty() {
+                let key = key.trim();
+                return named(&format!("`{key}` has no value"))
+                    .help(format!("write a value after `{key} =`"));
+            }
+            if value.starts_with(|it: char| it.is_ascii_alphabetic()) && value.chars().all(word) {
+                let begin = start + line.len() - rest.trim_start().len();
+                let place = Span::new(source, begin..begin + value.len());
+                return match value.to_lowercase().as_str() {
+                    lower @ ("true" | "false") => named(&format!("`{value}` is no value")).patch(
+                        "booleans are written small",
+                        place,
+                        lower,
+                    ),
+                    _ => named("a string without quotes").patch(
+                        "strings have quotes",
+                        place,
+                        format!("\"{value}\""),
+                    ),
+                };
+            }
+        }
+        Some(_) => {}
+    }
+    let expected = message.rsplit_once("expected `").map(|(_, rest)| rest);
+    let token = expected.and_then(|rest| rest.strip_suffix('`'));
+    match token.filter(|token| !token.contains('`')) {
+        Some(token) => {
+            let place = Span::new(source, range.start..range.start);
+            diagnostic.patch(format!("add `{token}`"), place, token)
+        }
+        None => diagnostic.help(
+            "a line is `[table]` or `key = value`; values are numbers, `true`, `false`, strings in \
+             quotes, arrays in `[]`, tables in `{}`"
+                .to_string(),
+        ),
+    }
 }
 
 fn lower_table(source: u32, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Table {
@@ -176,7 +264,8 @@ fn lower_value(
                         codes::OUT_OF_RANGE,
                         format!("integer `{}` does not fit 64 bits", value.as_str()),
                     )
-                    .at(span, ""),
+                    .at(span, "")
+                    .help("`mm1c explain KEY` says what a key takes".to_string()),
                 );
                 Kind::Int(0)
             }
@@ -185,7 +274,8 @@ fn lower_value(
         DeValue::Datetime(_) => {
             diagnostics.push(
                 Diagnostic::error(codes::WRONG_TYPE, "dates and times have no use here")
-                    .at(span, ""),
+                    .at(span, "")
+                    .help("as a text it has quotes".to_string()),
             );
             Kind::Text(String::new())
         }
@@ -202,7 +292,8 @@ fn lower_value(
                     .at(
                         Span::new(source, span.start as usize..span.start as usize + 1),
                         "",
-                    ),
+                    )
+                    .help("graph files hold no data; name its file by a path".to_string()),
                 );
             }
             Kind::Array(

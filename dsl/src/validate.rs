@@ -3,6 +3,7 @@
 use crate::codes;
 use crate::component::{Argument, Library};
 use crate::diagnostic::Diagnostic;
+use crate::edit;
 use crate::keys::{KEYS, Key, KeyDefault, KeyKind, RESERVED, find};
 use crate::layers::{Layer, Merged};
 use crate::nearest::{did_you_mean, nearest, quoted_list};
@@ -10,6 +11,7 @@ use crate::presets;
 use crate::resolved::{Origin, Resolved, ResolvedKey, join_path, split_path};
 use crate::source::Loader;
 use crate::span::Span;
+use crate::suggest;
 use crate::tree::{Entry, Kind, Table, Value};
 
 /// Sections that describe the image side; all or none of `encoder` and `connector` are there.
@@ -71,6 +73,21 @@ impl Validator<'_> {
         }
     }
 
+    /// Adds the removal of a table or an assignment.
+    fn without(&self, diagnostic: Diagnostic, entry: &Entry) -> Diagnostic {
+        let sources = &self.library.sources;
+        let table = entry.value.table().is_some();
+        let lines = match table.then(|| edit::table(sources, entry.key)).flatten() {
+            Some(lines) => Some(lines),
+            None => edit::assignment(sources, entry.value.span),
+        };
+        match (lines, table) {
+            (Some(lines), true) => diagnostic.patch("remove the table", lines, ""),
+            (Some(lines), false) => diagnostic.patch("remove it", lines, ""),
+            (None, _) => diagnostic.help("remove it".to_string()),
+        }
+    }
+
     fn has_section(&self, section: &str) -> bool {
         self.merged
             .table
@@ -81,14 +98,12 @@ impl Validator<'_> {
     fn reserved(&mut self) {
         for (path, why) in RESERVED {
             if let Some(entry) = self.merged.table.at(path) {
-                self.report(
-                    Diagnostic::error(
-                        codes::UNSUPPORTED,
-                        format!("`[{path}]` is not supported yet"),
-                    )
+                let message = format!("`[{path}]` is not supported yet");
+                let diagnostic = Diagnostic::error(codes::UNSUPPORTED, message)
                     .at(entry.key, "")
-                    .note(*why),
-                );
+                    .note(*why);
+                let diagnostic = self.without(diagnostic, entry);
+                self.report(diagnostic);
             }
         }
     }
@@ -188,7 +203,9 @@ impl Validator<'_> {
             match self.value(row, &joined, &entry.value) {
                 Ok(value) => self.insert(&joined, value, entry.value.span),
                 Err(diagnostic) => {
-                    self.report(*diagnostic);
+                    let sources = &self.library.sources;
+                    let patched = suggest::value(*diagnostic, sources, row, &entry.value);
+                    self.report(patched);
                     self.failed.push(joined);
                 }
             }
@@ -201,35 +218,48 @@ impl Validator<'_> {
                 .any(|row| row.below(&path[..path.len() - 1]) == Some("*"));
             let bad_name = needs_name && path.last().is_none_or(|name| join_path([*name]) != *name);
             if bad_name {
-                self.report(
-                    Diagnostic::error(
-                        codes::BAD_NAME,
-                        format!("`{}` is no name for a source", path.last().unwrap_or(&"")),
-                    )
+                let name = path.last().copied().unwrap_or_default();
+                let message = format!("`{name}` is no name for a source");
+                let diagnostic = Diagnostic::error(codes::BAD_NAME, message)
                     .at(entry.key, "")
-                    .note("such a name consists of letters, digits, `-` and `_`"),
-                );
+                    .note("such a name consists of letters, digits, `-` and `_`");
+                let legal = suggest::legal_name(name, "-_").replace('/', "-");
+                self.report(if legal.is_empty() {
+                    self.without(diagnostic, entry)
+                } else {
+                    diagnostic.patch("a legal name", entry.key, legal)
+                });
                 return;
             }
             match &entry.value.kind {
                 Kind::Table(inner) => self.table(inner, prefix),
-                _ => self.report(
-                    Diagnostic::error(
-                        codes::WRONG_TYPE,
-                        format!("`{joined}` is a table, not {}", entry.value.type_name()),
-                    )
-                    .at(entry.value.span, ""),
-                ),
+                _ => {
+                    let name = entry.value.type_name();
+                    let message = format!("`{joined}` is a table, not {name}");
+                    let below = KEYS.iter().filter_map(|row| row.below(&path));
+                    let below: Vec<&str> = below.filter(|name| *name != "*").collect();
+                    let mut diagnostic = Diagnostic::error(codes::WRONG_TYPE, message)
+                        .at(entry.value.span, "")
+                        .note(format!("it is written as `[{joined}]` with keys below"));
+                    if let Some(first) = below.first() {
+                        diagnostic = diagnostic.note(format!("its first key is `{first}`"));
+                    }
+                    let diagnostic = self.without(diagnostic, entry);
+                    self.report(diagnostic);
+                }
             }
             return;
         }
         if self.is_component_parameter(&path) {
             match entry.value.argument() {
                 Some(value) => self.insert(&joined, value, entry.value.span),
-                None => self.report(
-                    Diagnostic::error(codes::WRONG_TYPE, "a component takes no table")
-                        .at(entry.value.span, ""),
-                ),
+                None => {
+                    let message = format!("`{joined}` is an argument, not a table");
+                    let diagnostic = Diagnostic::error(codes::WRONG_TYPE, message)
+                        .at(entry.value.span, "")
+                        .help(format!("write `{} = VALUE`", path.last().unwrap_or(&"")));
+                    self.report(diagnostic);
+                }
             }
             return;
         }
@@ -241,44 +271,58 @@ impl Validator<'_> {
         else {
             return;
         };
+        // It may belong to the component whose file has a message of its own.
+        if let [section] = parents
+            && ["kind", "arch"]
+                .iter()
+                .any(|tag| self.failed.contains(&format!("{section}.{tag}")))
+        {
+            return;
+        }
         let mut siblings: Vec<&str> = KEYS.iter().filter_map(|row| row.below(parents)).collect();
         if parents.is_empty() {
             siblings.extend(["extends", "remove"]);
         }
-        siblings.dedup();
+        let mut arguments: Vec<&str> = Vec::new();
+        if let [section] = parents
+            && let Some(file) = self
+                .section_component(section)
+                .and_then(|component| self.library.get(component))
+        {
+            arguments.extend(file.parameters.keys().map(String::as_str));
+        }
+        let mut known = std::collections::BTreeSet::new();
+        siblings.retain(|name| known.insert(*name));
         let mut diagnostic =
             Diagnostic::error(codes::UNKNOWN_KEY, format!("unknown key `{joined}`"))
                 .at(entry.key, "");
-        let near = nearest(leaf, siblings.iter().copied());
-        if let Some(best) = near.first() {
-            diagnostic = diagnostic.help(did_you_mean(&near));
-            // The patch replaces one bare key, so it fits only where the span is that key.
-            let span = entry.key;
-            if near.len() == 1
-                && !best.contains('*')
-                && (span.end - span.start) as usize == leaf.len()
-            {
-                diagnostic.help.clear();
-                diagnostic = diagnostic.patch(format!("did you mean `{best}`?"), span, *best);
-            }
-        } else {
-            let elsewhere: Vec<&str> = KEYS
+        let near = nearest(
+            leaf,
+            siblings
                 .iter()
-                .filter(|row| row.leaf() == leaf)
-                .map(|row| row.path)
-                .take(3)
-                .collect();
-            if !elsewhere.is_empty() {
-                diagnostic = diagnostic.help(format!("there is {}", quoted_list(elsewhere)));
-            } else if !parents.is_empty() {
-                diagnostic = diagnostic.note(format!(
-                    "`[{}]` has {}",
-                    join_path(parents.iter().copied()),
-                    quoted_list(siblings)
-                ));
-            } else {
-                diagnostic = diagnostic.note(format!("a graph file has {}", quoted_list(siblings)));
-            }
+                .chain(&arguments)
+                .copied()
+                .filter(|name| *name != "*"),
+        );
+        // A patch replaces one bare key, so it fits only where the place is that key.
+        let is_bare = (entry.key.end - entry.key.start) as usize == leaf.len();
+        let elsewhere = KEYS.iter().filter(|row| row.leaf() == leaf);
+        let elsewhere: Vec<&str> = elsewhere.map(|row| row.path).take(3).collect();
+        if let (Some(best), Some(question)) = (near.first(), did_you_mean(&near)) {
+            diagnostic = match is_bare {
+                true => diagnostic.patch(question, entry.key, *best),
+                false => diagnostic.help(question),
+            };
+        } else if !elsewhere.is_empty() {
+            diagnostic = diagnostic.help(format!("there is {}", quoted_list(elsewhere)));
+            diagnostic = self.without(diagnostic, entry);
+        } else {
+            let table = join_path(parents.iter().copied());
+            diagnostic = diagnostic.note(match parents.is_empty() {
+                true => format!("a graph file has {}", quoted_list(siblings)),
+                false => format!("`[{table}]` has {}", quoted_list(siblings)),
+            });
+            diagnostic = self.without(diagnostic, entry);
         }
         self.report(diagnostic);
     }
@@ -327,23 +371,17 @@ impl Validator<'_> {
                     (None, KeyKind::FloatOr { name, .. }) if value.text() == Some(name) => {
                         Ok(Argument::Text(name.to_string()))
                     }
-                    (None, KeyKind::FloatOr { name, .. }) if value.text().is_some() => {
-                        Err(Box::new(
-                            Diagnostic::error(
-                                codes::UNKNOWN_VALUE,
-                                format!(
-                                    "unknown value `{}` for `{path}`",
-                                    value.text().unwrap_or_default()
-                                ),
-                            )
-                            .at(value.span, "")
-                            .note(format!("it is {}", row.type_text()))
-                            .help(did_you_mean(&nearest(
-                                value.text().unwrap_or_default(),
-                                [name],
-                            ))),
-                        ))
-                    }
+                    (None, KeyKind::FloatOr { .. }) if value.text().is_some() => Err(Box::new(
+                        Diagnostic::error(
+                            codes::UNKNOWN_VALUE,
+                            format!(
+                                "unknown value `{}` for `{path}`",
+                                value.text().unwrap_or_default()
+                            ),
+                        )
+                        .at(value.span, "")
+                        .note(format!("it is {}", row.type_text())),
+                    )),
                     _ => Err(wrong_type()),
                 }
             }
@@ -417,8 +455,7 @@ impl Validator<'_> {
                         format!("unknown value `{text}` for `{path}`"),
                     )
                     .at(value.span, "")
-                    .note(format!("it is {}", row.type_text()))
-                    .help(did_you_mean(&nearest(text, names.iter().copied()))),
+                    .note(format!("it is {}", row.type_text())),
                 ))
             }
             // An unknown one is reported where presets are filled in.
@@ -476,6 +513,13 @@ impl Validator<'_> {
                     .collect::<Vec<_>>()
                     .join(" and ")
             ));
+            let place = self.resolved.assigned(&path);
+            let diagnostic = match place {
+                Some(value) => {
+                    suggest::remove(diagnostic, &self.library.sources, value, "remove it")
+                }
+                None => diagnostic.help("remove it".to_string()),
+            };
             self.report(diagnostic);
             self.resolved.keys.shift_remove(&path);
             self.failed.push(path);
@@ -503,22 +547,24 @@ impl Validator<'_> {
         let entry = self.merged.table.get("decoder");
         let reconstructs = self.objective() == Some("reconstruction");
         if let (Some(entry), true) = (entry, reconstructs) {
-            let key = entry.key;
             let diagnostic = Diagnostic::error(
                 codes::WRONG_KIND,
                 "objective `reconstruction` has no text, so nothing reads `[decoder]`",
             );
-            let help = "remove the table, where it is inherited by `remove = [\"decoder\"]`";
-            self.report(diagnostic.at(key, "").help(help.to_string()));
+            let help = "an inherited table goes by `remove = [\"decoder\"]`";
+            let diagnostic = diagnostic.at(entry.key, "").help(help.to_string());
+            let diagnostic = self.without(diagnostic, entry);
+            self.report(diagnostic);
         }
         if !self.has_section("decoder") && !reconstructs {
             missing.push("decoder");
             let start = self.merged.start;
-            self.report(
-                Diagnostic::error(codes::INCOMPLETE, "the model has no `[decoder]`")
-                    .at(start, "")
-                    .help("choose a preset: `decoder = { variant = \"85m\", vocabulary = 8192, max_sequence_length = 512 }`".to_string()),
-            );
+            let diagnostic =
+                Diagnostic::error(codes::INCOMPLETE, "the model has no `[decoder]`").at(start, "");
+            let lines =
+                "\n[decoder]\nvariant = \"85m\"\nvocabulary = 8192\nmax_sequence_length = 512";
+            let diagnostic = self.appended(diagnostic, "for example", lines);
+            self.report(diagnostic);
         }
         let kind = self.objective().unwrap_or("language").to_owned();
         if kind != "language" && !self.resolved.vision {
@@ -526,7 +572,9 @@ impl Validator<'_> {
             let span = entry.map(|entry| entry.value.span);
             let message =
                 format!("objective `{kind}` is about pictures, but there is no `[encoder]`");
-            self.report(Diagnostic::error(codes::INCOMPLETE, message).at(span, ""));
+            let mut diagnostic = Diagnostic::error(codes::INCOMPLETE, message).at(span, "");
+            diagnostic = diagnostic.help("add `[encoder]` and `[connector]`".to_string());
+            self.report(diagnostic.patch("or learn from texts", span, "\"language\""));
         }
         if self.resolved.vision {
             for section in ["encoder", "connector"] {
@@ -539,6 +587,18 @@ impl Validator<'_> {
                     )
                     .at(other.map(|entry| entry.key), "the image side begins here")
                     .note("a text-only model has none of `[encoder]`, `[image]` and `[connector]`");
+                    let diagnostic = match section {
+                        "connector" => self.appended(
+                            diagnostic,
+                            "for example",
+                            "\n[connector]\nkind = \"avg-pool\"\nimage_tokens = 64",
+                        ),
+                        _ => self.appended(
+                            diagnostic,
+                            "for example",
+                            "\n[encoder]\nvariant = \"clip-vit-b/16\"\nresolution = 224\nfeatures.final_norm = false",
+                        ),
+                    };
                     self.report(diagnostic);
                 }
             }
@@ -555,16 +615,31 @@ impl Validator<'_> {
                 None => true,
             };
             if is_empty {
-                self.report(
-                    Diagnostic::error(codes::INCOMPLETE, "`[data]` has no source")
-                        .at(entry.key, "")
-                        .help(
-                            "add one: `[data.sources.NAME]` with `kind` and `weight`".to_string(),
-                        ),
-                );
+                let diagnostic = Diagnostic::error(codes::INCOMPLETE, "`[data]` has no source")
+                    .at(entry.key, "");
+                let task = match self.resolved.vision {
+                    true => "caption",
+                    false => "text",
+                };
+                let lines =
+                    format!("\n[data.sources.scenes]\nkind = \"scenes\"\ntask = \"{task}\"");
+                let diagnostic = self.appended(diagnostic, "for example", &lines);
+                self.report(diagnostic);
             }
         }
         missing
+    }
+
+    /// Adds lines to the end of the first file.
+    fn appended(&self, diagnostic: Diagnostic, message: &str, lines: &str) -> Diagnostic {
+        let place = self
+            .merged
+            .start
+            .and_then(|start| edit::at_end(&self.library.sources, start.source, lines));
+        match place {
+            Some((place, text)) => diagnostic.patch(message, place, text),
+            None => diagnostic,
+        }
     }
 
     /// `objective.kind`, where it is written as a text.
@@ -572,10 +647,15 @@ impl Validator<'_> {
         self.merged.table.at("objective.kind")?.value.text()
     }
 
+    /// `[decoder.moe]`, where it is a table.
+    fn moe(&self) -> Option<&Table> {
+        self.merged.table.at("decoder.moe")?.value.table()
+    }
+
     /// Whether a row applies to this model at all.
     fn applies(&self, row: &Key, missing: &[&str]) -> bool {
         let section = row.path.split('.').next().unwrap_or_default();
-        if row.path.starts_with("decoder.moe.") && self.merged.table.at("decoder.moe").is_none() {
+        if row.path.starts_with("decoder.moe.") && self.moe().is_none() {
             return false;
         }
         match section {
@@ -648,8 +728,8 @@ impl Validator<'_> {
         }
         let (value, origin) = match row.default {
             KeyDefault::Absent => return,
-            KeyDefault::Required => {
-                self.missing(row, path, &segments);
+            KeyDefault::Required(example) => {
+                self.missing(row, path, &segments, example);
                 return;
             }
             KeyDefault::Int(value) => (Argument::Int(value), Origin::Default),
@@ -672,7 +752,7 @@ impl Validator<'_> {
             .insert(path.to_string(), ResolvedKey { value, origin });
     }
 
-    fn missing(&mut self, row: &Key, path: &str, segments: &[&str]) {
+    fn missing(&mut self, row: &Key, path: &str, segments: &[&str], example: &str) {
         let section = segments.first().copied().unwrap_or_default();
         if self.merged.unknown_presets.contains(&section) && presets::governs(segments) {
             return;
@@ -684,8 +764,15 @@ impl Validator<'_> {
             .find_map(|count| self.merged.table.at(&parents[..count].join(".")))
             .map(|entry| entry.key)
             .or(self.merged.start);
+        // Where another key makes this one necessary, that key is what the reader wrote.
+        let tag = row.when.map(|when| tag_path(segments, when.tag));
+        let tag = tag.and_then(|tag| self.resolved.assigned(&tag));
+        let sources = &self.library.sources;
+        let (table, start) = (&self.merged.table, self.merged.start);
+        let patch = edit::added(sources, table, start, segments, example);
+        let mark = if tag.is_some() { "this wants it" } else { "" };
         let mut diagnostic = Diagnostic::error(codes::MISSING_KEY, format!("`{path}` is missing"))
-            .at(place, "")
+            .at(tag.or(place), mark)
             .note(format!(
                 "it is {}: {}",
                 row.type_text(),
@@ -695,6 +782,10 @@ impl Validator<'_> {
         {
             diagnostic = diagnostic.help(format!("or choose a preset with `{section}.variant`"));
         }
+        diagnostic = match patch {
+            Some((place, text)) => diagnostic.patch("for example", place, text),
+            None => diagnostic.help(format!("for example `{path} = {example}`")),
+        };
         self.report(diagnostic);
     }
 }

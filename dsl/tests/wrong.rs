@@ -1,12 +1,18 @@
-//! Wrong and doubtful graph files and what is said about them, as golden text.
+//! Wrong and doubtful graph files: what is said about them, as golden text, and that the advice helps.
 //!
 //! Each `tests/wrong/NAME.toml` has its rendered diagnostics in `NAME.txt`. Lines `# set: a.b=c` at
-//! the top of a file are `--set` arguments. `MM1C_BLESS=1` rewrites the texts.
+//! the top of a file are `--set` arguments. `MM1C_BLESS=1` rewrites the texts. Suggested changes are
+//! made until none is left; where what was meant is for a person to know, `fixed/NAME.toml` (or
+//! `fixed/parts/...`, for a mistake in another file) has the rest.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::{codes, load};
+
+/// Rounds of changes after which a file should be legal: one repair may uncover the next mistake.
+const MOST_ROUNDS: usize = 8;
 
 fn cases() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir("tests/wrong")
@@ -49,7 +55,9 @@ fn compare(path: &Path, found: String, wrong: &mut Vec<String>) {
 fn diagnostics_match_their_texts() {
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
-    for path in cases() {
+    let cases = cases();
+    assert!(cases.len() >= 60, "{} kinds of mistakes", cases.len());
+    for path in cases {
         let diagnostics = match load(&path, &sets(&path)) {
             Ok(model) => {
                 assert!(!model.warnings.is_empty(), "{} is legal", path.display());
@@ -72,6 +80,152 @@ fn diagnostics_match_their_texts() {
     for code in seen {
         assert!(codes::entry(code).is_some(), "{code} has no documentation");
     }
+}
+
+#[test]
+fn every_finding_names_its_place_and_advice() {
+    let mut checked = 0;
+    for path in cases() {
+        let found = load(&path, &sets(&path)).expect_err("is wrong");
+        for diagnostic in &found.list {
+            let what = format!("{}: {}", path.display(), diagnostic.message);
+            let Some(primary) = &diagnostic.primary else {
+                panic!("{what}: no place");
+            };
+            let place = found.sources.place(primary.span);
+            let text = found.render(false);
+            assert!(text.contains(&format!("--> {place}")), "{what}\n{text}");
+            assert!(
+                diagnostic.patch.is_some() || !diagnostic.help.is_empty(),
+                "{what}: no advice"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 130, "{checked}");
+}
+
+/// A copy of the folder that changes can be made in.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("mm1c-wrong-{}-{name}", std::process::id()));
+        let copy = Self(folder);
+        std::fs::create_dir_all(copy.0.join("parts")).expect("the folder can be made");
+        let parts = std::fs::read_dir("tests/wrong/parts").expect("the folder is readable");
+        for part in parts {
+            let part = part.expect("is readable");
+            let to = copy.0.join("parts").join(part.file_name());
+            std::fs::copy(part.path(), to).expect("is writable");
+        }
+        // Two files of a chain name each other.
+        for main in cases() {
+            let to = copy.0.join(main.file_name().expect("has a name"));
+            std::fs::copy(&main, to).expect("is writable");
+        }
+        copy
+    }
+
+    /// Puts the corrected file in the place of `name`, if there is one.
+    fn correct(&self, name: &str) -> bool {
+        std::fs::copy(Path::new("tests/wrong/fixed").join(name), self.0.join(name)).is_ok()
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Makes every suggested change; whether there was one.
+fn apply(found: &Diagnostics, sets: &mut Vec<String>) -> bool {
+    let texts = found.patched();
+    let is_set = |source: &u32| {
+        found
+            .sources
+            .get(*source)
+            .is_some_and(|it| it.name == "--set")
+    };
+    let numbers: Vec<u32> = (0..u32::try_from(found.sources.len()).expect("few"))
+        .filter(is_set)
+        .collect();
+    for (source, text) in &texts {
+        let name = &found.sources.get(*source).expect("a source").name;
+        match numbers.iter().position(|number| number == source) {
+            Some(position) => sets[position] = text.trim().to_string(),
+            None => std::fs::write(name, text).expect("only files of the case change"),
+        }
+    }
+    sets.retain(|set| !set.is_empty());
+    !texts.is_empty()
+}
+
+/// Why the advice does not help, if it does not.
+fn repaired(name: &str) -> Result<bool, String> {
+    let copy = Copy::new(name);
+    let main = copy.0.join(format!("{name}.toml"));
+    let mut given = sets(&main);
+    let mut by_hand = false;
+    for _ in 0..MOST_ROUNDS {
+        let Err(found) = load(&main, &given) else {
+            return Ok(by_hand);
+        };
+        if apply(&found, &mut given) {
+            continue;
+        }
+        let mut corrected = copy.correct(&format!("{name}.toml"));
+        for diagnostic in &found.list {
+            let place = diagnostic.primary.as_ref().map(|label| label.span.source);
+            let file = place.and_then(|source| found.sources.get(source));
+            let file = file.and_then(|file| Path::new(&file.name).file_name());
+            if let Some(file) = file {
+                corrected |= copy.correct(&format!("parts/{}", file.to_string_lossy()));
+            }
+        }
+        if by_hand || !corrected {
+            return Err(format!(
+                "{name}: nothing in tests/wrong/fixed helps:\n{found}"
+            ));
+        }
+        by_hand = true;
+        given = sets(&main);
+    }
+    Err(format!(
+        "{name}: still wrong after {MOST_ROUNDS} rounds:\n{}",
+        match load(&main, &given) {
+            Ok(_) => return Ok(by_hand),
+            Err(found) => found,
+        }
+    ))
+}
+
+#[test]
+fn the_advice_makes_every_wrong_file_legal() {
+    let mut faults = Vec::new();
+    let (mut by_patch, mut by_hand) = (0, 0);
+    for case in cases() {
+        let name = case
+            .file_stem()
+            .expect("has a name")
+            .to_string_lossy()
+            .into_owned();
+        let has_file = Path::new("tests/wrong/fixed")
+            .join(format!("{name}.toml"))
+            .exists();
+        match repaired(&name) {
+            Ok(false) if has_file => faults.push(format!("{name}: needs no file in fixed/")),
+            Ok(false) => by_patch += 1,
+            Ok(true) => by_hand += 1,
+            Err(fault) => faults.push(fault),
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+    assert!(
+        by_patch > by_hand,
+        "{by_patch} by patches, {by_hand} by hand"
+    );
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::Argument;
 use super::ops::{AttributeType, SYMBOLS};
-use crate::nearest::quoted_list;
 
 /// Largest integer in an attribute.
 const LARGEST: i64 = 1 << 40;
@@ -13,51 +12,41 @@ const LARGEST: i64 = 1 << 40;
 /// A phrase such as "an integer of at least 1".
 pub fn check(kind: AttributeType, value: &Argument) -> Result<Argument, String> {
     let integer = |least: i64| match value {
-        Argument::Int(number) if (least..=LARGEST).contains(number) => Ok(value.clone()),
-        _ => Err(format!("an integer from {least} to 2^40")),
+        Argument::Int(number) => (least..=LARGEST).contains(number),
+        _ => false,
     };
-    match kind {
+    let fits = match kind {
         AttributeType::Positive => integer(1),
         AttributeType::Count => integer(0),
-        AttributeType::Odd => match value {
-            Argument::Int(number) if *number >= 1 && number % 2 == 1 && *number <= LARGEST => {
-                Ok(value.clone())
-            }
-            _ => Err("an odd integer of at least 1".to_string()),
-        },
+        AttributeType::Odd => {
+            integer(1) && matches!(value, Argument::Int(number) if number % 2 == 1)
+        }
         AttributeType::Float => match value {
-            Argument::Float(number) if number.is_finite() => Ok(value.clone()),
             #[allow(clippy::cast_precision_loss, reason = "a float was meant")]
-            Argument::Int(number) => Ok(Argument::Float(*number as f64)),
-            _ => Err("a finite float".to_string()),
+            Argument::Int(number) => return Ok(Argument::Float(*number as f64)),
+            Argument::Float(number) => number.is_finite(),
+            _ => false,
         },
-        AttributeType::Bool => match value {
-            Argument::Bool(_) => Ok(value.clone()),
-            _ => Err("a boolean".to_string()),
-        },
-        AttributeType::Name(names) => match value {
-            Argument::Text(text) if names.contains(&text.as_str()) => Ok(value.clone()),
-            _ => Err(format!("one of {}", quoted_list(names.iter().copied()))),
-        },
+        AttributeType::Bool => matches!(value, Argument::Bool(_)),
+        AttributeType::Name(names) => {
+            matches!(value, Argument::Text(text) if names.contains(&text.as_str()))
+        }
         AttributeType::Shape => match value {
-            Argument::List(items) if !items.is_empty() && items.iter().all(is_size) => {
-                Ok(value.clone())
-            }
-            _ => Err(format!(
-                "a list of sizes from 1 to 2^40, or {}",
-                quoted_list(SYMBOLS.iter().copied())
-            )),
+            Argument::List(items) => !items.is_empty() && items.iter().all(is_size),
+            _ => false,
         },
         AttributeType::Grid => match value {
-            Argument::List(items) if items.len() == 2 && items.iter().all(is_known_size) => {
-                Ok(value.clone())
-            }
-            _ => Err("a list of two integers of at least 1".to_string()),
+            Argument::List(items) => items.len() == 2 && items.iter().all(is_known_size),
+            _ => false,
         },
         AttributeType::Permutation => match value {
-            Argument::List(items) if is_permutation(items) => Ok(value.clone()),
-            _ => Err("a permutation of the axes".to_string()),
+            Argument::List(items) => is_permutation(items),
+            _ => false,
         },
+    };
+    match fits {
+        true => Ok(value.clone()),
+        false => Err(kind.words()),
     }
 }
 

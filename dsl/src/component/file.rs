@@ -36,6 +36,8 @@ pub(super) struct NodeFile {
     pub name: String,
     pub target: Target,
     pub target_span: Span,
+    /// `input` or `inputs` with its value.
+    pub operands_span: Option<Span>,
     pub operands: Vec<Operand>,
     pub repeat: Option<Spanned>,
     pub attributes: IndexMap<String, Spanned>,
@@ -118,6 +120,14 @@ impl ComponentFile {
         self.outputs.keys().map(String::as_str)
     }
 
+    /// What the parameter takes, in words.
+    pub(crate) fn wanted(&self, parameter: &str) -> String {
+        match self.choices.get(parameter) {
+            Some(choices) => format!("one of {}", quoted_list(choices.iter().map(String::as_str))),
+            None => "what the component does with it stands in its file".to_string(),
+        }
+    }
+
     /// Every place that may name another component: literal `use`, declared choices and text arguments of calls.
     pub(crate) fn references_mut(&mut self) -> Vec<(&mut String, Span)> {
         let mut found: Vec<(&mut String, Span)> = Vec::new();
@@ -147,9 +157,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn bad(&mut self, span: impl Into<Option<Span>>, message: impl Into<String>) {
-        self.diagnostics
-            .push(Diagnostic::error(codes::BAD_COMPONENT, message).at(span, ""));
+    /// A fault of the file's form; `help` says what would be right.
+    fn bad(&mut self, span: impl Into<Option<Span>>, message: impl Into<String>, help: &str) {
+        self.diagnostics.push(
+            Diagnostic::error(codes::BAD_COMPONENT, message)
+                .at(span, "")
+                .help(help.to_string()),
+        );
     }
 
     fn file(&mut self, name: &str, source: u32, table: &Table) -> ComponentFile {
@@ -165,16 +179,18 @@ impl Reader {
         const KEYS: [&str; 5] = ["parameters", "choices", "inputs", "node", "outputs"];
         for (key, entry) in &table.entries {
             if !KEYS.contains(&key.as_str()) {
-                let near = did_you_mean(&nearest(key, KEYS));
-                self.diagnostics.push(
-                    Diagnostic::error(
-                        codes::UNKNOWN_KEY,
-                        format!("unknown key `{key}` in a component file"),
-                    )
+                let message = format!("unknown key `{key}` in a component file");
+                let diagnostic = Diagnostic::error(codes::UNKNOWN_KEY, message)
                     .at(entry.key, "")
-                    .note(format!("a component file has {}", quoted_list(KEYS)))
-                    .help(near),
-                );
+                    .note(format!("a component file has {}", quoted_list(KEYS)));
+                let near = nearest(key, KEYS);
+                self.diagnostics
+                    .push(match (near.first(), did_you_mean(&near)) {
+                        (Some(best), Some(question)) => {
+                            diagnostic.patch(question, entry.key, *best)
+                        }
+                        _ => diagnostic.help("remove it".to_string()),
+                    });
             }
         }
         self.parameters(table.get("parameters"), &mut file);
@@ -189,12 +205,17 @@ impl Reader {
         let Some(entry) = entry else {
             self.bad(
                 file.span,
-                "`parameters` is missing; write `parameters = []` for none",
+                "`parameters` is missing",
+                "write `parameters = []` for none",
             );
             return;
         };
         let Kind::Array(items) = &entry.value.kind else {
-            self.bad(entry.value.span, "`parameters` is an array of names");
+            self.bad(
+                entry.value.span,
+                "`parameters` is an array of names",
+                r#"`parameters = ["width", "heads"]`"#,
+            );
             return;
         };
         for item in items {
@@ -202,6 +223,7 @@ impl Reader {
                 Some("index") => self.bad(
                     item.span,
                     "`index` is the repeat index and cannot be a parameter",
+                    "name it otherwise",
                 ),
                 Some(name) if is_identifier(name) && !name.contains('-') => {
                     if file
@@ -214,13 +236,15 @@ impl Reader {
                                 codes::DUPLICATE_NAME,
                                 format!("parameter `{name}` is declared twice"),
                             )
-                            .at(item.span, ""),
+                            .at(item.span, "")
+                            .help("leave one of the two out".to_string()),
                         );
                     }
                 }
                 _ => self.bad(
                     item.span,
                     "a parameter's name consists of letters, digits and `_`",
+                    r#"`parameters = ["width", "heads"]`"#,
                 ),
             }
         }
@@ -229,7 +253,11 @@ impl Reader {
     fn choices(&mut self, entry: Option<&Entry>, file: &mut ComponentFile) {
         let Some(entry) = entry else { return };
         let Some(table) = entry.value.table() else {
-            self.bad(entry.value.span, "`choices` is a table of arrays");
+            self.bad(
+                entry.value.span,
+                "`choices` is a table of arrays",
+                r#"`[choices]` with `PARAMETER = ["first", "second"]`"#,
+            );
             return;
         };
         for (name, choice) in &table.entries {
@@ -237,6 +265,7 @@ impl Reader {
                 self.bad(
                     choice.key,
                     format!("`{name}` is not a parameter of this component"),
+                    "declare it in `parameters`",
                 );
             }
             let names = match &choice.value.kind {
@@ -253,6 +282,7 @@ impl Reader {
                 _ => self.bad(
                     choice.value.span,
                     "a choice is an array of one or more names",
+                    r#"`PARAMETER = ["first", "second"]`"#,
                 ),
             }
         }
@@ -264,17 +294,23 @@ impl Reader {
             self.bad(
                 entry.value.span,
                 "`inputs` is a table of tensors and their sizes",
+                r#"`[inputs]` with `x = ["images", "=width"]`"#,
             );
             return;
         };
         for (name, input) in &table.entries {
             if !is_identifier(name) {
-                self.bad(input.key, format!("`{name}` is no name for an input"));
+                self.bad(
+                    input.key,
+                    format!("`{name}` is no name for an input"),
+                    "names consist of letters, digits, `_` and `-`",
+                );
             }
             let Kind::Array(items) = &input.value.kind else {
                 self.bad(
                     input.value.span,
                     "an input is declared by an array of sizes",
+                    r#"`x = ["images", "=width"]`"#,
                 );
                 continue;
             };
@@ -296,6 +332,7 @@ impl Reader {
                             "a size is a number, an expression or one of {}",
                             quoted_list(SYMBOLS.iter().copied())
                         ),
+                        r#"`["images", "=grid*grid", "=width"]`"#,
                     ),
                 }
             }
@@ -306,12 +343,20 @@ impl Reader {
     fn nodes(&mut self, entry: Option<&Entry>, file: &mut ComponentFile) {
         let Some(entry) = entry else { return };
         let Kind::Array(items) = &entry.value.kind else {
-            self.bad(entry.key, "nodes are written as `[[node]]`");
+            self.bad(
+                entry.key,
+                "nodes are written as `[[node]]`",
+                "`[[node]]` with `name`, `op` or `use`, and `input`",
+            );
             return;
         };
         for item in items {
             let Some(table) = item.table() else {
-                self.bad(item.span, "nodes are written as `[[node]]`");
+                self.bad(
+                    item.span,
+                    "nodes are written as `[[node]]`",
+                    "`[[node]]` with `name`, `op` or `use`, and `input`",
+                );
                 continue;
             };
             if let Some(node) = self.node(item.span, table, file) {
@@ -327,7 +372,12 @@ impl Reader {
                             format!("the name `{}` is taken", node.name),
                         )
                         .at(span, "")
-                        .note("inputs and nodes share one set of names"),
+                        .note("inputs and nodes share one set of names")
+                        .patch(
+                            "for example",
+                            span,
+                            format!("\"{}-2\"", node.name),
+                        ),
                     );
                 }
                 file.nodes.push(node);
@@ -338,7 +388,11 @@ impl Reader {
     fn node(&mut self, span: Span, table: &Table, file: &ComponentFile) -> Option<NodeFile> {
         let name = match table.get("name").map(|entry| &entry.value) {
             None => {
-                self.bad(span, "the node has no `name`");
+                self.bad(
+                    span,
+                    "the node has no `name`",
+                    r#"add `name = "..."`: it names the result"#,
+                );
                 return None;
             }
             Some(value) => match value.text() {
@@ -347,6 +401,7 @@ impl Reader {
                     self.bad(
                         value.span,
                         "a node's name consists of letters, digits, `_` and `-`",
+                        "it begins with a letter or `_`",
                     );
                     return None;
                 }
@@ -373,6 +428,9 @@ impl Reader {
             name,
             target,
             target_span,
+            operands_span: ["inputs", "input"]
+                .iter()
+                .find_map(|key| table.get(key).map(|entry| entry.value.span)),
             operands,
             repeat,
             attributes,
@@ -390,17 +448,29 @@ impl Reader {
             (Some(entry), None) => (entry, true),
             (None, Some(entry)) => (entry, false),
             (Some(_), Some(entry)) => {
-                self.bad(entry.key, "a node has `op` or `use`, not both");
+                self.bad(
+                    entry.key,
+                    "a node has `op` or `use`, not both",
+                    "`op` names an operation, `use` a component",
+                );
                 return None;
             }
             (None, None) => {
-                self.bad(span, "the node has neither `op` nor `use`");
+                self.bad(
+                    span,
+                    "the node has neither `op` nor `use`",
+                    "`op` names an operation, `use` a component",
+                );
                 return None;
             }
         };
         let value_span = entry.value.span;
         let Some(text) = entry.value.text() else {
-            self.bad(value_span, "`op` and `use` take a name");
+            self.bad(
+                value_span,
+                "`op` and `use` take a name",
+                r#"`op = "linear"`, `use = "mlp"` or `use = "{PARAMETER}"`"#,
+            );
             return None;
         };
         if let Some(parameter) = parameter_reference(text) {
@@ -408,7 +478,7 @@ impl Reader {
                 let message = format!(
                     "`{parameter}` is not listed in `[choices]`, so it cannot choose a node"
                 );
-                self.bad(value_span, message);
+                self.bad(value_span, message, "list in `[choices]` what it may be");
                 return None;
             };
             if is_op {
@@ -432,11 +502,17 @@ impl Reader {
     }
 
     fn unknown_op(&mut self, name: &str, span: Span) {
-        self.diagnostics.push(
+        let diagnostic =
             Diagnostic::error(codes::UNKNOWN_OP, format!("unknown operation `{name}`"))
-                .at(span, "")
-                .help(did_you_mean(&nearest(name, op_names()))),
-        );
+                .at(span, "");
+        let near = nearest(name, op_names());
+        self.diagnostics
+            .push(match (near.first(), did_you_mean(&near)) {
+                (Some(best), Some(question)) => {
+                    diagnostic.patch(question, span, format!("\"{best}\""))
+                }
+                _ => diagnostic.help(format!("there are {}", quoted_list(op_names()))),
+            });
     }
 
     /// Every attribute must belong to the op, or to one of the ops that a parameter may choose.
@@ -462,17 +538,20 @@ impl Reader {
         for key in attributes.keys() {
             if !known.contains(&key.as_str()) {
                 let span = table.get(key).map(|entry| entry.key);
-                self.diagnostics.push(
-                    Diagnostic::error(
-                        codes::BAD_ATTRIBUTE,
-                        format!(
-                            "{} has no attribute `{key}`",
-                            quoted_list(ops.iter().copied())
-                        ),
-                    )
-                    .at(span, "")
-                    .help(did_you_mean(&nearest(key, known.iter().copied()))),
-                );
+                let ops = quoted_list(ops.iter().copied());
+                let message = format!("{ops} has no attribute `{key}`");
+                let diagnostic = Diagnostic::error(codes::BAD_ATTRIBUTE, message).at(span, "");
+                let free = known.iter().filter(|name| !attributes.contains_key(**name));
+                let near = nearest(key, free.copied());
+                self.diagnostics
+                    .push(match (near.first(), did_you_mean(&near)) {
+                        (Some(best), Some(question)) => diagnostic.patch(question, span, *best),
+                        _ if known.is_empty() => diagnostic.help("remove it".to_string()),
+                        _ => diagnostic.help(format!(
+                            "remove it; it has {}",
+                            quoted_list(known.iter().copied())
+                        )),
+                    });
             }
         }
     }
@@ -480,14 +559,22 @@ impl Reader {
     fn operands(&mut self, table: &Table, file: &ComponentFile) -> Vec<Operand> {
         let values: Vec<&Value> = match (table.get("input"), table.get("inputs")) {
             (Some(_), Some(entry)) => {
-                self.bad(entry.key, "a node has `input` or `inputs`, not both");
+                self.bad(
+                    entry.key,
+                    "a node has `input` or `inputs`, not both",
+                    r#"`input = "x"` for one operand, `inputs = ["x", "y"]` for several"#,
+                );
                 return Vec::new();
             }
             (Some(entry), None) => vec![&entry.value],
             (None, Some(entry)) => match &entry.value.kind {
                 Kind::Array(items) => items.iter().collect(),
                 _ => {
-                    self.bad(entry.value.span, "`inputs` is an array of names");
+                    self.bad(
+                        entry.value.span,
+                        "`inputs` is an array of names",
+                        r#"`inputs = ["x", "y"]`"#,
+                    );
                     return Vec::new();
                 }
             },
@@ -504,6 +591,7 @@ impl Reader {
             self.bad(
                 value.span,
                 "an operand is the name of an input or of an earlier node",
+                r#"`input = "x"`"#,
             );
             return None;
         };
@@ -516,14 +604,20 @@ impl Reader {
             inputs.chain(file.nodes.iter().map(|node| node.name.as_str()))
         };
         if !known().any(|candidate| candidate == name) {
-            self.diagnostics.push(
-                Diagnostic::error(
-                    codes::UNKNOWN_OPERAND,
-                    format!("`{name}` is neither an input nor an earlier node"),
-                )
-                .at(value.span, "")
-                .help(did_you_mean(&nearest(name, known()))),
-            );
+            let message = format!("`{name}` is neither an input nor an earlier node");
+            let diagnostic = Diagnostic::error(codes::UNKNOWN_OPERAND, message).at(value.span, "");
+            let near = nearest(name, known());
+            self.diagnostics
+                .push(match (near.first(), did_you_mean(&near)) {
+                    (Some(best), Some(question)) => {
+                        let meant = match &result {
+                            Some(result) => format!("\"{best}.{result}\""),
+                            None => format!("\"{best}\""),
+                        };
+                        diagnostic.patch(question, value.span, meant)
+                    }
+                    _ => diagnostic.help(format!("known here: {}", quoted_list(known()))),
+                });
             return None;
         }
         let is_call = file.nodes.iter().any(|node| {
@@ -535,7 +629,8 @@ impl Reader {
                     codes::UNKNOWN_OPERAND,
                     format!("`{name}` has a single result, so there is no `{result}`"),
                 )
-                .at(value.span, ""),
+                .at(value.span, "")
+                .patch("its result", value.span, format!("\"{name}\"")),
             );
             return None;
         }
@@ -551,12 +646,20 @@ impl Reader {
             Some(value) => match value.table() {
                 Some(table) if !table.entries.is_empty() => table,
                 _ => {
-                    self.bad(value.span, "`outputs` is a table with at least one entry");
+                    self.bad(
+                        value.span,
+                        "`outputs` is a table with at least one entry",
+                        r#"`[outputs]` with `tokens = "NODE"`"#,
+                    );
                     return;
                 }
             },
             None => {
-                self.bad(file.span, "`[outputs]` is missing");
+                self.bad(
+                    file.span,
+                    "`[outputs]` is missing",
+                    r#"`[outputs]` with `tokens = "NODE"`"#,
+                );
                 return;
             }
         };
@@ -578,7 +681,11 @@ impl Reader {
                     .collect(),
             ),
             Kind::Table(_) => {
-                self.bad(value.span, "a table has no meaning here");
+                self.bad(
+                    value.span,
+                    "a table has no meaning here",
+                    "attributes are numbers, texts, booleans and arrays of these",
+                );
                 Template::Literal(Argument::Bool(false))
             }
             _ => Template::Literal(value.argument().unwrap_or(Argument::Bool(false))),
@@ -614,7 +721,8 @@ impl Reader {
                             codes::BAD_EXPRESSION,
                             format!("expression `{expression}`: {message}"),
                         )
-                        .at(Span::new(span.source, start..end), ""),
+                        .at(Span::new(span.source, start..end), "")
+                        .help("expressions have integers, parameters, `+ - * / // %`, brackets and functions (docs/components.md)".to_string()),
                     );
                     nothing()
                 }
@@ -630,16 +738,15 @@ impl Reader {
     fn name_known(&mut self, name: &str, span: Span, file: &ComponentFile, in_node: bool) {
         let known = file.parameters.contains_key(name) || (in_node && name == "index");
         if !known {
+            let message = format!("`{name}` is not a parameter of this component");
+            let near = nearest(name, file.parameters.keys().map(String::as_str));
+            let help = did_you_mean(&near);
+            let help =
+                help.unwrap_or_else(|| format!("declare it: `parameters = [..., \"{name}\"]`"));
             self.diagnostics.push(
-                Diagnostic::error(
-                    codes::BAD_EXPRESSION,
-                    format!("`{name}` is not a parameter of this component"),
-                )
-                .at(span, "")
-                .help(did_you_mean(&nearest(
-                    name,
-                    file.parameters.keys().map(String::as_str),
-                ))),
+                Diagnostic::error(codes::BAD_EXPRESSION, message)
+                    .at(span, "")
+                    .help(help),
             );
         }
     }

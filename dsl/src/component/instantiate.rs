@@ -23,6 +23,8 @@ pub const MOST_NODES: usize = 200_000;
 pub const DEEPEST_CALLS: usize = 32;
 /// Largest size of an axis.
 const LARGEST_SIZE: i64 = 1 << 40;
+/// Callers that a finding names.
+const MOST_CALLERS: usize = 3;
 /// Findings after which the rest is not worth reading.
 const MOST_FINDINGS: usize = 30;
 
@@ -75,6 +77,8 @@ impl Library {
                 let bound = Bound {
                     value: value.clone(),
                     origin: assigned.get(parameter).copied(),
+                    written: None,
+                    key: None,
                 };
                 (parameter.clone(), bound)
             })
@@ -99,7 +103,12 @@ impl Library {
 #[derive(Clone, Debug)]
 struct Bound {
     value: Argument,
+    /// The assignment in a graph file.
     origin: Option<Span>,
+    /// The argument of the call in a component.
+    written: Option<Span>,
+    /// The key of that argument.
+    key: Option<Span>,
 }
 
 type Scope = IndexMap<String, Bound>;
@@ -115,11 +124,23 @@ struct Expander<'a> {
     nodes: Vec<FlatNode>,
     diagnostics: Vec<Diagnostic>,
     expansions: usize,
-    stack: Vec<String>,
+    /// Components that are being expanded, and the node that called each; the outermost has none.
+    stack: Vec<(String, Option<Span>)>,
 }
 
 impl Expander<'_> {
-    fn report(&mut self, diagnostic: Diagnostic) {
+    fn report(&mut self, mut diagnostic: Diagnostic) {
+        // What is wrong within a component is wrong in a call of it: the way there, nearest first.
+        let place = diagnostic.primary.as_ref().map(|label| label.span);
+        let marks = |span: Span| place.is_some_and(|place| place.source == span.source);
+        let callers = self
+            .stack
+            .iter()
+            .rev()
+            .filter_map(|(name, span)| Some((name, (*span)?)));
+        for (name, caller) in callers.take(MOST_CALLERS).filter(|(_, span)| !marks(*span)) {
+            diagnostic = diagnostic.with(caller, format!("`{name}` is called here"));
+        }
         // One wrong value is often used in several places; the first of them is enough.
         let known = self.diagnostics.iter().any(|earlier| {
             earlier.code == diagnostic.code
@@ -142,7 +163,8 @@ impl Expander<'_> {
                 codes::EXPANSION_CAP,
                 format!("the component expands to more than {MOST_NODES} nodes"),
             )
-            .at(span, "reached here"),
+            .at(span, "reached here")
+            .help("a smaller depth or `repeat` makes fewer".to_string()),
         );
         None
     }
@@ -156,15 +178,16 @@ impl Expander<'_> {
         inputs: IndexMap<String, String>,
         caller: Option<Span>,
     ) -> Option<Expanded> {
-        if self.stack.contains(&file.name) {
-            let mut chain: Vec<&str> = self.stack.iter().map(String::as_str).collect();
+        if self.stack.iter().any(|(name, _)| *name == file.name) {
+            let mut chain: Vec<&str> = self.stack.iter().map(|(name, _)| name.as_str()).collect();
             chain.push(&file.name);
             let diagnostic = Diagnostic::error(
                 codes::RECURSION,
                 format!("component `{}` calls itself", file.name),
             )
             .at(caller.unwrap_or(file.span), "")
-            .note(format!("the chain of calls: {}", chain.join(" > ")));
+            .note(format!("the chain of calls: {}", chain.join(" > ")))
+            .help("`repeat` says one node several times".to_string());
             self.report(diagnostic);
             return None;
         }
@@ -174,12 +197,13 @@ impl Expander<'_> {
                     codes::EXPANSION_CAP,
                     format!("component calls are nested more than {DEEPEST_CALLS} deep"),
                 )
-                .at(caller.unwrap_or(file.span), ""),
+                .at(caller.unwrap_or(file.span), "")
+                .help("`repeat` says one node several times".to_string()),
             );
             return None;
         }
         self.check_arguments(file, &scope, caller)?;
-        self.stack.push(file.name.clone());
+        self.stack.push((file.name.clone(), caller));
         let expanded = self.body(file, &scope, prefix, inputs);
         self.stack.pop();
         expanded
@@ -210,47 +234,72 @@ impl Expander<'_> {
                     ),
                 )
                 .at(caller.or(declared), "")
-                .with(declared, "declared here"),
+                .with(declared, "declared here")
+                .help(format!(
+                    "pass each, such as `{} = ...`: {}",
+                    missing[0],
+                    file.wanted(missing[0])
+                )),
             );
         }
         for (name, bound) in scope {
             if !file.parameters.contains_key(name) {
-                self.report(
-                    Diagnostic::error(
-                        codes::BAD_ARGUMENTS,
-                        format!("component `{}` has no parameter `{name}`", file.name),
-                    )
-                    .at(bound.origin.or(caller).or(Some(file.span)), "")
-                    .help(did_you_mean(&nearest(
-                        name,
-                        file.parameters.keys().map(String::as_str),
-                    ))),
-                );
+                let message = format!("component `{}` has no parameter `{name}`", file.name);
+                let key = bound.key.or(bound.origin).or(caller);
+                let free = file
+                    .parameters
+                    .keys()
+                    .filter(|known| !scope.contains_key(*known));
+                let near = nearest(name, free.map(String::as_str));
+                let mut diagnostic = Diagnostic::error(codes::BAD_ARGUMENTS, message)
+                    .at(key.or(Some(file.span)), "")
+                    .with(file.span, "the component");
+                diagnostic = match (near.first(), did_you_mean(&near)) {
+                    (Some(best), Some(question)) if bound.key.is_some() => {
+                        diagnostic.patch(question, bound.key, *best)
+                    }
+                    (_, Some(question)) => diagnostic.help(question),
+                    (_, None) => diagnostic.help(format!(
+                        "remove it; there are {}",
+                        quoted_list(file.parameters.keys().map(String::as_str))
+                    )),
+                };
+                self.report(diagnostic);
             } else if let Some(choices) = file.choices.get(name) {
                 let chosen = match &bound.value {
                     Argument::Text(text) => text.clone(),
                     other => other.to_string(),
                 };
                 if !choices.contains(&chosen) {
-                    self.report(
-                        Diagnostic::error(
-                            codes::NOT_A_CHOICE,
-                            format!(
-                                "`{chosen}` is not among the choices of `{name}` in component `{}`",
-                                file.name
-                            ),
-                        )
-                        .at(bound.origin.or(caller), "")
+                    let message = format!(
+                        "`{chosen}` is not among the choices of `{name}` in component `{}`",
+                        file.name
+                    );
+                    let mut diagnostic = Diagnostic::error(codes::NOT_A_CHOICE, message)
+                        .at(bound.origin.or(bound.written).or(caller), "")
                         .with(file.parameters.get(name).copied(), "declared here")
                         .note(format!(
                             "the choices are {}",
                             quoted_list(choices.iter().map(String::as_str))
-                        ))
-                        .help(did_you_mean(&nearest(
-                            &chosen,
-                            choices.iter().map(String::as_str),
-                        ))),
-                    );
+                        ));
+                    let near = nearest(&chosen, choices.iter().map(String::as_str));
+                    let best = near
+                        .first()
+                        .copied()
+                        .or(choices.first().map(String::as_str));
+                    let question = did_you_mean(&near).unwrap_or("for example".to_string());
+                    // Only a plain text in the file can be replaced by another.
+                    let place = bound.origin.or(bound.written);
+                    let is_plain = place.is_some_and(|place| {
+                        self.library.sources.slice(place).trim_matches(['"', '\'']) == chosen
+                    });
+                    diagnostic = match (best, is_plain) {
+                        (Some(best), true) => {
+                            diagnostic.patch(question, place, format!("\"{best}\""))
+                        }
+                        _ => diagnostic.help(did_you_mean(&near)),
+                    };
+                    self.report(diagnostic);
                 }
             }
         }
@@ -281,7 +330,7 @@ impl Expander<'_> {
             .map(|(name, path)| (name, IndexMap::from([(String::new(), path)])))
             .collect();
         for node in &file.nodes {
-            match self.node(file, node, scope, prefix, &values) {
+            match self.node(node, scope, prefix, &values) {
                 Some(results) => {
                     values.insert(node.name.clone(), results);
                 }
@@ -309,7 +358,6 @@ impl Expander<'_> {
     /// Expands one node with its repetitions and returns its results.
     fn node(
         &mut self,
-        file: &ComponentFile,
         node: &NodeFile,
         scope: &Scope,
         prefix: &str,
@@ -326,7 +374,7 @@ impl Expander<'_> {
             format!("{prefix}.{}", node.name)
         };
         let Some(repeat) = &node.repeat else {
-            return self.instance(file, node, scope, &path, &operands, None);
+            return self.instance(node, scope, &path, &operands, None);
         };
         let (count, origin) = self.evaluate(repeat, scope, None)?;
         let count = match count {
@@ -341,7 +389,8 @@ impl Expander<'_> {
                         ),
                     )
                     .at(origin.unwrap_or(repeat.span), "")
-                    .with(repeat.span, "repeated here"),
+                    .with(repeat.span, "repeated here")
+                    .help("0 leaves the node out".to_string()),
                 );
                 return None;
             }
@@ -352,7 +401,11 @@ impl Expander<'_> {
                     codes::BAD_REPEAT,
                     format!("`{}` is repeated but has no operand to chain", node.name),
                 )
-                .at(repeat.span, ""),
+                .at(repeat.span, "")
+                .help(
+                    "give it an `input`: each repetition takes what the one before gave"
+                        .to_string(),
+                ),
             );
             return None;
         };
@@ -361,7 +414,6 @@ impl Expander<'_> {
             let mut operands = operands.clone();
             operands[0] = carried;
             results = self.instance(
-                file,
                 node,
                 scope,
                 &format!("{path}.{index}"),
@@ -375,7 +427,6 @@ impl Expander<'_> {
 
     fn instance(
         &mut self,
-        file: &ComponentFile,
         node: &NodeFile,
         scope: &Scope,
         path: &str,
@@ -397,7 +448,8 @@ impl Expander<'_> {
             let Some(first) = operands.first() else {
                 self.report(
                     Diagnostic::error(codes::BAD_ATTRIBUTE, "`identity` needs an operand")
-                        .at(node.span, ""),
+                        .at(node.span, "")
+                        .help("give it an `input`".to_string()),
                 );
                 return None;
             };
@@ -421,16 +473,22 @@ impl Expander<'_> {
                         operands.len()
                     ),
                 )
-                .at(node.span, "")
-                .note(format!("it takes {}", quoted_list(callee.input_names())))
-                .note(format!("called in component `{}`", file.name)),
+                .at(node.operands_span.unwrap_or(node.span), "")
+                .with(callee.span, "the component")
+                .help(format!("it takes {}", quoted_list(callee.input_names()))),
             );
             return None;
         }
         let mut inner = Scope::new();
         for (key, template) in &node.attributes {
             let (value, origin) = self.evaluate(template, scope, index)?;
-            inner.insert(key.clone(), Bound { value, origin });
+            let bound = Bound {
+                value,
+                origin,
+                written: Some(template.span),
+                key: crate::edit::key(&self.library.sources, template.span),
+            };
+            inner.insert(key.clone(), bound);
         }
         let inputs = callee
             .input_names()
@@ -474,7 +532,8 @@ impl Expander<'_> {
                         operands.len()
                     ),
                 )
-                .at(node.span, ""),
+                .at(node.operands_span.unwrap_or(node.span), "")
+                .help(format!("`mm1c explain {name}` says which")),
             );
             return None;
         }
@@ -489,7 +548,12 @@ impl Expander<'_> {
                             codes::BAD_ATTRIBUTE,
                             format!("operation `{name}` needs the attribute `{}`", declared.name),
                         )
-                        .at(node.span, ""),
+                        .at(node.target_span, "")
+                        .help(format!(
+                            "add `{} = ...`: {}",
+                            declared.name,
+                            declared.kind.words()
+                        )),
                     );
                 }
                 continue;
@@ -513,7 +577,11 @@ impl Expander<'_> {
                             ),
                         )
                         .at(origin.unwrap_or(template.span), "")
-                        .with(template.span, "used here"),
+                        .with(template.span, "used here")
+                        .help(match origin {
+                            Some(_) => format!("give the parameter another value: {wanted}"),
+                            None => format!("write {wanted}"),
+                        }),
                     );
                 }
             }
@@ -545,10 +613,10 @@ impl Expander<'_> {
                     format!("`{}` has no output `{result}`", operand.name),
                 )
                 .at(operand.span, "")
-                .help(did_you_mean(&nearest(
-                    result,
-                    results.keys().map(String::as_str),
-                ))),
+                .help(format!(
+                    "it has {}",
+                    quoted_list(results.keys().map(String::as_str))
+                )),
             );
         }
         found
@@ -656,13 +724,17 @@ impl Expander<'_> {
                 "computed here",
             ),
         };
-        let known: Vec<(&String, &Bound, Span)> = names
+        let mut known: Vec<(&String, &Bound, Span)> = names
             .iter()
             .filter_map(|name| {
                 let (name, bound) = scope.get_key_value(name)?;
-                Some((name, bound, bound.origin?))
+                Some((name, bound, bound.origin.or(bound.written)?))
             })
             .collect();
+        // The last is marked as the one to change: rather one that a graph file gives.
+        // A number that a component passes is as plain.
+        let is_plain = |span: Span| self.library.sources.slice(span).parse::<i64>().is_ok();
+        known.sort_by_key(|(_, bound, place)| bound.origin.is_some() || is_plain(*place));
         let mut diagnostic = Diagnostic::error(code, message);
         if let Some((name, bound, origin)) = known.last() {
             diagnostic = diagnostic.at(*origin, format!("`{name}` is {}", bound.value));
@@ -677,6 +749,40 @@ impl Expander<'_> {
                     diagnostic = diagnostic.note(format!("`{name}` is {}", bound.value));
                 }
             }
+        }
+        match fault {
+            Fault::NotInteger { .. } => {
+                diagnostic = diagnostic.help("expressions take integers only".to_string());
+            }
+            Fault::Unknown { .. } => {
+                let help = "`repeat` gives it the number of the repetition, from 0";
+                diagnostic = diagnostic.help(help.to_string());
+            }
+            Fault::Arithmetic { .. } => {
+                let help = "change one of the values, or the expression";
+                diagnostic = diagnostic.help(help.to_string());
+            }
+            Fault::Inexact { left, right, .. } => {
+                // The divisor may be a value that a file gives: then its nearest divisor serves.
+                let given = known.last().filter(|(_, bound, origin)| {
+                    bound.value == Argument::Int(*right)
+                        && self.library.sources.slice(*origin) == right.to_string()
+                });
+                let divisors = (1..=(*left).clamp(0, 4096)).filter(|part| left % part == 0);
+                let nearest = divisors.min_by_key(|part| (part - right).abs());
+                diagnostic = match (given, nearest) {
+                    (Some((name, _, origin)), Some(nearest)) => diagnostic.patch(
+                        format!("a `{name}` that divides {left}"),
+                        *origin,
+                        nearest.to_string(),
+                    ),
+                    _ => diagnostic.help(format!(
+                        "make one a multiple of the other, or round down by `//`: {}",
+                        left.div_euclid(*right)
+                    )),
+                };
+            }
+            Fault::NotSquare { .. } => {}
         }
         if let Fault::NotSquare { value, direct, .. } = fault
             && *value > 0
@@ -719,7 +825,8 @@ impl Expander<'_> {
                         format!("a size is {other}; sizes lie between 1 and 2^40"),
                     )
                     .at(origin.unwrap_or(spanned.span), "")
-                    .with(spanned.span, "used here"),
+                    .with(spanned.span, "used here")
+                    .help("the expression gives it from the component's parameters".to_string()),
                 );
                 None
             }

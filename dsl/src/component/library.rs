@@ -153,12 +153,16 @@ impl Library {
 
     /// The message for a component that is not there.
     pub(super) fn unknown(&self, name: &str, span: Option<Span>) -> Diagnostic {
-        Diagnostic::error(
+        let diagnostic = Diagnostic::error(
             codes::UNKNOWN_COMPONENT,
             format!("unknown component `{name}`"),
         )
-        .at(span, "")
-        .help(did_you_mean(&nearest(name, self.names())))
+        .at(span, "");
+        let near = nearest(name, self.names());
+        match (near.first(), did_you_mean(&near)) {
+            (Some(best), Some(question)) => diagnostic.patch(question, span, format!("\"{best}\"")),
+            _ => diagnostic.help("a component of the project is named by its path".to_string()),
+        }
     }
 }
 
