@@ -11,6 +11,7 @@ pub mod component;
 pub mod diagnostic;
 pub mod diff;
 mod edit;
+pub mod explain;
 pub mod keys;
 mod layers;
 mod load;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use mm1_dsl::model::Model;
 use mm1_dsl::{diff, load};
 
@@ -186,10 +188,106 @@ fn the_schema_and_the_reference_have_every_key() {
     );
 }
 
+/// Whether `value` is valid under `schema`, of the words that our schema uses.
+fn is_valid(schema: &Value, value: &Value) -> bool {
+    let Some(words) = schema.as_object() else {
+        return schema
+            .as_bool()
+            .expect("a schema is an object or a boolean");
+    };
+    words.iter().all(|(word, wanted)| match word.as_str() {
+        "$schema" | "description" | "default" => true,
+        "type" => match wanted.as_str().expect("a name") {
+            "object" => value.is_object(),
+            "array" => value.is_array(),
+            "string" => value.is_string(),
+            "boolean" => value.is_boolean(),
+            "integer" => value.is_i64(),
+            "number" => value.is_number(),
+            other => panic!("unknown type {other}"),
+        },
+        "const" => value == wanted,
+        "enum" => wanted.as_array().expect("values").contains(value),
+        "anyOf" => wanted
+            .as_array()
+            .expect("schemas")
+            .iter()
+            .any(|it| is_valid(it, value)),
+        "minimum" => value.as_f64() >= wanted.as_f64(),
+        "maximum" => value.as_f64() <= wanted.as_f64(),
+        "pattern" => {
+            assert_eq!(wanted, "\\.toml$");
+            value.as_str().is_some_and(|text| text.ends_with(".toml"))
+        }
+        "items" => value
+            .as_array()
+            .is_some_and(|items| items.iter().all(|item| is_valid(wanted, item))),
+        "minItems" => value.as_array().map(|it| it.len() as u64) >= wanted.as_u64(),
+        "maxItems" => value.as_array().map(|it| it.len() as u64) <= wanted.as_u64(),
+        "properties" => value.as_object().is_some_and(|table| {
+            table
+                .iter()
+                .all(|(key, value)| wanted.get(key).is_none_or(|schema| is_valid(schema, value)))
+        }),
+        "additionalProperties" => {
+            let known = words.get("properties").and_then(Value::as_object);
+            value.as_object().is_some_and(|table| {
+                table.iter().all(|(key, value)| {
+                    known.is_some_and(|known| known.contains_key(key)) || is_valid(wanted, value)
+                })
+            })
+        }
+        other => panic!("unknown word {other}"),
+    })
+}
+
+#[test]
+fn every_model_names_the_schema_and_is_valid_under_it() {
+    let path = Path::new("../models/schema.json");
+    if std::env::var_os("MM1C_BLESS").is_some() {
+        std::fs::write(path, mm1_dsl::schema::schema_text()).expect("is writable");
+    }
+    let text = std::fs::read_to_string(path).expect("is readable");
+    assert!(
+        text == mm1_dsl::schema::schema_text(),
+        "models/schema.json is out of date; `mm1c schema` prints it"
+    );
+    let schema: Value = serde_json::from_str(&text).expect("is JSON");
+    let read = |text: &str| toml::from_str::<Value>(text).expect("is TOML");
+    for file in model_files() {
+        let text = std::fs::read_to_string(&file).expect("is readable");
+        let named = text
+            .strip_prefix("#:schema ")
+            .and_then(|it| it.lines().next());
+        let named = named.unwrap_or_else(|| panic!("{} names no schema", file.display()));
+        let named = file.parent().expect("has a folder").join(named);
+        assert_eq!(
+            named.canonicalize().expect("the schema exists"),
+            path.canonicalize().expect("the schema exists"),
+            "{}",
+            file.display()
+        );
+        assert!(is_valid(&schema, &read(&text)), "{}", file.display());
+    }
+    for wrong in [
+        "encodre = {}",
+        "encoder.patch = 0",
+        "encoder.patch = \"8\"",
+        "encoder.activation = \"gleu\"",
+        "image.mean = [0.5, 0.5]",
+        "train.freeze = [1]",
+        "data.sources.a.kind = \"scene\"",
+        "train.lr = \"mm2\"",
+    ] {
+        assert!(!is_valid(&schema, &read(wrong)), "{wrong}");
+    }
+}
+
 #[test]
 fn generated_pages_are_up_to_date() {
     for (path, text) in [
         ("../docs/reference/keys.md", mm1_dsl::schema::reference()),
+        ("../docs/reference/ops.md", mm1_dsl::schema::op_reference()),
         (
             "../docs/reference/codes.md",
             mm1_dsl::schema::code_reference(),
