@@ -7,6 +7,7 @@ pub mod bisect;
 pub mod build;
 pub mod codegen;
 pub mod compile;
+pub mod draw;
 pub mod emit;
 pub mod fuse;
 pub mod graph;

@@ -9,11 +9,12 @@ mod layout;
 mod objective;
 mod optimizer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mm1_dsl::codes;
 use mm1_dsl::diagnostic::Diagnostic;
 use mm1_dsl::model::{Model, Objective, Optimizer, Precision};
+use mm1_dsl::nearest::{did_you_mean, nearest};
 use mm1_package::{DType, Init};
 
 pub use expand::{Expander, Keys};
@@ -273,6 +274,18 @@ fn check_patterns(model: &Model, layout: &Layout) -> Outcome<()> {
             .keys()
             .map(|pattern| ("train.lr_scale", pattern)),
     );
+    // What a pattern could be: a name, or its beginning and a star.
+    let known: BTreeSet<String> = layout
+        .parameters
+        .iter()
+        .flat_map(|parameter| {
+            let name = parameter.name.as_str();
+            let begins = name
+                .match_indices('.')
+                .map(|(at, _)| format!("{}.*", &name[..at]));
+            begins.chain([name.to_owned()])
+        })
+        .collect();
     let found: Vec<Diagnostic> = patterns
         .into_iter()
         .filter(|(_, pattern)| {
@@ -284,7 +297,12 @@ fn check_patterns(model: &Model, layout: &Layout) -> Outcome<()> {
         .map(|(key, pattern)| {
             let message = format!("`{pattern}` in `{key}` matches no parameter");
             let span = model.assigned.get(key).copied();
-            Diagnostic::error(codes::PATTERN_MATCHES_NOTHING, message).at(span, "this pattern")
+            let near = nearest(pattern, known.iter().map(String::as_str));
+            let help = did_you_mean(&near)
+                .unwrap_or_else(|| "`mm1c draw` and `mm1c summary` show what there is".to_owned());
+            Diagnostic::error(codes::PATTERN_MATCHES_NOTHING, message)
+                .at(span, "this pattern")
+                .help(help)
         })
         .collect();
     if found.is_empty() { Ok(()) } else { Err(found) }
