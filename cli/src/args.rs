@@ -53,6 +53,105 @@ pub enum Command {
     /// Look into weights files, and take weights of other programs.
     #[command(subcommand)]
     Weights(WeightsCommand),
+    /// Say what a diagnostic code, a key, an operation or a kernel is.
+    Explain(ExplainArgs),
+    /// Draw a model: components folded to boxes, with sizes between them.
+    Draw(DrawArgs),
+    /// Keep what the models of a folder are as text, and compare.
+    #[command(subcommand)]
+    Golden(GoldenCommand),
+    /// Say what is installed, and which targets work.
+    Doctor(DoctorArgs),
+    /// Print the JSON schema of graph files, for editors.
+    Schema,
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Write manual pages.
+    Man(ManArgs),
+}
+
+/// `mm1c explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A code such as `MM1C0012`, a key such as `encoder.patch` or `patch`, a table such as
+    /// `decoder.moe`, an operation, or a kernel's name or hash.
+    pub name: String,
+    /// The model that a kernel belongs to.
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// Change a key of the model, with a TOML value. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "model")]
+    pub sets: Vec<String>,
+}
+
+/// `mm1c draw`.
+#[derive(Debug, Args)]
+pub struct DrawArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// `svg` is a picture of one program, `explorer` every node of all programs as the JSON that
+    /// Model Explorer reads.
+    #[arg(long, value_enum, default_value = "svg")]
+    pub format: DrawFormat,
+    /// Program to draw.
+    #[arg(long, default_value = "evaluate")]
+    pub program: String,
+    /// Parts of a path that make a box: 1 for encoder, connector and decoder as one box each.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub depth: usize,
+    /// File to write; the default is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What `mm1c draw` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DrawFormat {
+    /// A picture.
+    Svg,
+    /// JSON for Model Explorer.
+    Explorer,
+}
+
+/// `mm1c golden …`.
+#[derive(Debug, Subcommand)]
+pub enum GoldenCommand {
+    /// Compare the models of a folder with their texts; the exit code is 1 where they differ.
+    Check(GoldenArgs),
+    /// Write the texts to DIR/golden.
+    Bless(GoldenArgs),
+}
+
+/// `mm1c golden check` and `bless`.
+#[derive(Debug, Args)]
+pub struct GoldenArgs {
+    /// Folder of graph files, those of folders below it included.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+/// `mm1c doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mm1c completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// `mm1c man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Folder to write to.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// Which model.
@@ -118,6 +217,9 @@ pub struct CheckArgs {
     /// Also open its data, reading one example of each source, and the weights that it starts from.
     #[arg(long)]
     pub strict: bool,
+    /// Print the findings as JSON on standard output: places, notes, and changes by span and text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `mm1c resolve`.
@@ -525,6 +627,17 @@ mod tests {
         for line in [
             "mm1c check a.toml --set a.b=1 --set c=2",
             "mm1c check a.toml --strict",
+            "mm1c check a.toml --json",
+            "mm1c explain MM1C0012",
+            "mm1c explain matmul+bias --model a.toml --set a.b=1",
+            "mm1c golden check models",
+            "mm1c golden bless models",
+            "mm1c doctor --json",
+            "mm1c draw a.toml -o a.svg --depth 1 --program prefill",
+            "mm1c draw a.toml --format explorer",
+            "mm1c schema",
+            "mm1c completions bash",
+            "mm1c man pages",
             "mm1c train a.toml --run-dir runs/x --resume never --threads 2 --backend cranelift",
             "mm1c generate --prompt hello",
             "mm1c compile a.toml -o a.mm1pkg --target cpu:x86-64-v3 --emit graph,plan",

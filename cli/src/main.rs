@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, begun: Instant) -> Result<ExitCode, Failure> {
     match command {
-        Command::Check(args) => commands::inspect::check(args)?,
+        Command::Check(args) => return commands::inspect::check(args),
         Command::Resolve(args) => commands::inspect::resolve(args)?,
         Command::Diff(args) => return commands::diff::run(args),
         Command::Summary(args) => commands::summary::run(args)?,
@@ -75,6 +75,13 @@ fn run(command: &Command, begun: Instant) -> Result<ExitCode, Failure> {
         Command::Tune(args) => commands::tune::run(args)?,
         Command::Data(command) => commands::data::run(command)?,
         Command::Weights(command) => commands::weights::run(command)?,
+        Command::Explain(args) => commands::explain::run(args)?,
+        Command::Draw(args) => commands::draw::run(args)?,
+        Command::Golden(command) => return commands::golden::run(command),
+        Command::Doctor(args) => return commands::doctor::run(args),
+        Command::Schema => commands::shell::schema(),
+        Command::Completions(args) => commands::shell::completions(args.shell),
+        Command::Man(args) => commands::shell::man(&args.folder)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,9 @@
 //! `mm1c check` and `resolve`: what a graph file says, without running it.
 
+use std::process::ExitCode;
+
+use mm1_compiler::build::{self, Purpose};
+use mm1_dsl::diagnostic::Diagnostics;
 use mm1_dsl::model::Model;
 use mm1_runtime::checkpoint::tensors::TensorsFile;
 use mm1_runtime::data;
@@ -10,18 +14,40 @@ use crate::convert::data_config;
 use crate::failure::Failure;
 use crate::trained::initial_weights;
 
-/// `mm1c check`.
+/// `mm1c check`; with `--json` findings are data and the exit code says that there are some.
 ///
 /// # Errors
 /// The findings.
-pub fn check(args: &CheckArgs) -> Result<(), Failure> {
+pub fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
+    if args.json {
+        let found = findings(args);
+        outln!("{}", serde_json::to_string_pretty(&found.json())?);
+        return Ok(match found.has_errors() {
+            true => ExitCode::from(2),
+            false => ExitCode::SUCCESS,
+        });
+    }
     let model = load_model(&args.model.model, &args.model.sets)?;
     compile::check(&model)?;
     if args.strict {
         open_files(&model)?;
     }
     eprintln!("`{}` is correct", model.name);
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What language and compiler find; none if the model is correct.
+fn findings(args: &CheckArgs) -> Diagnostics {
+    let model = match mm1_dsl::load(&args.model.model, &args.model.sets) {
+        Ok(model) => model,
+        Err(found) => return found,
+    };
+    let sources = model.sources().clone();
+    let list = match build::build(&model, Purpose::All) {
+        Ok(_) => Vec::new(),
+        Err(list) => list,
+    };
+    Diagnostics { list, sources }.sorted()
 }
 
 /// Opens what a run would read.

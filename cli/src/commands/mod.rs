@@ -6,11 +6,16 @@ pub mod compare;
 pub mod compile;
 pub mod data;
 pub mod diff;
+pub mod doctor;
+pub mod draw;
 pub mod eval;
+pub mod explain;
 pub mod generate;
+pub mod golden;
 pub mod inspect;
 pub mod run;
 pub mod runs;
+pub mod shell;
 pub mod summary;
 pub mod train;
 #[cfg(feature = "mlir")]

@@ -8,6 +8,7 @@ mod devices;
 mod directory;
 mod divergence;
 mod experts;
+mod face;
 mod interruption;
 mod looking;
 mod objectives;
