@@ -86,7 +86,10 @@ fn diagnostics_match_their_texts() {
 fn every_finding_names_its_place_and_advice() {
     let mut checked = 0;
     for path in cases() {
-        let found = load(&path, &sets(&path)).expect_err("is wrong");
+        // A doubtful file loads, with a warning that its golden text shows.
+        let Err(found) = load(&path, &sets(&path)) else {
+            continue;
+        };
         for diagnostic in &found.list {
             let what = format!("{}: {}", path.display(), diagnostic.message);
             let Some(primary) = &diagnostic.primary else {

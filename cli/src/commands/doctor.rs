@@ -176,11 +176,7 @@ fn tried(model: &Model, target: Target, generator: &str, choice: Choice) -> Resu
                 .to_string(),
         );
     }
-    let options = Options {
-        target,
-        backend: Backend::parse(generator)?,
-        verify: false,
-    };
+    let options = Options::new(target, Backend::parse(generator)?);
     let package: Package =
         compile(model, Purpose::All, &options).map_err(|error| first(error.to_string()))?;
     device

@@ -52,10 +52,13 @@ pub struct Flow {
 /// Folds a graph to boxes of the first `depth` segments of a path.
 pub fn fold(graph: &Graph, depth: usize) -> Picture {
     let path_of = |id: NodeId| folded_path(&graph.node(id).name, depth);
-    let is_source = |id: NodeId| match graph.op(id) {
-        Op::Input(InputRole::Parameter(_) | InputRole::State(_)) => true,
-        Op::Constant(_) | Op::Splat(_) => true,
-        _ => false,
+    let is_source = |id: NodeId| {
+        matches!(
+            graph.op(id),
+            Op::Input(InputRole::Parameter(_) | InputRole::State(_))
+                | Op::Constant(_)
+                | Op::Splat(_)
+        )
     };
     // Boxes that hold nothing but sources go to their first user.
     let computes: BTreeSet<String> = graph
