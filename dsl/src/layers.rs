@@ -16,6 +16,8 @@ use crate::tree::{self, Entry, Kind, Table, Value};
 
 /// Longest chain of `extends`.
 const LONGEST_CHAIN: usize = 16;
+/// Table of a resolved graph file with the project's components that it uses, by name.
+pub(crate) const HELD: &str = "components";
 
 /// What a source is.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,6 +146,8 @@ fn read_chain(
         let (mut table, found) = tree::parse(source, &text);
         diagnostics.extend(found);
         let extends = table.entries.shift_remove("extends");
+        // The loader has them.
+        table.entries.shift_remove(HELD);
         layers.push(table);
         let Some(extends) = extends else {
             merged.complete = true;

@@ -9,6 +9,7 @@ use crate::layers;
 use crate::lower;
 use crate::model::Model;
 use crate::source::{Loader, Sources};
+use crate::tree;
 use crate::validate;
 
 /// Reads the graph file at `path` with its parents, lays `sets` (`a.b=value`) over it and checks everything.
@@ -30,7 +31,23 @@ pub fn load_text(path: &Path, text: &str, sets: &[String]) -> Result<Model, Diag
     load_with(Loader::for_text(path, text), path, sets)
 }
 
-fn load_with(loader: Loader, path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
+/// Lets the loader read the components that a resolved graph file holds. What is wrong with the file is
+/// said when its layers are merged.
+fn hold_components(loader: &mut Loader, path: &Path) {
+    let Ok(text) = loader.read(path, None) else {
+        return;
+    };
+    let (table, _) = tree::parse(0, &text);
+    let held = table.get(layers::HELD).and_then(|it| it.value.table());
+    for (name, entry) in held.iter().flat_map(|held| &held.entries) {
+        if let Some(text) = entry.value.text() {
+            loader.hold(path, name, text);
+        }
+    }
+}
+
+fn load_with(mut loader: Loader, path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
+    hold_components(&mut loader, path);
     let mut library = Library::embedded();
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     let mut sources: Sources = std::mem::take(&mut library.sources);

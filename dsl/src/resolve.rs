@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 
-use crate::component::Argument;
+use crate::component::{Argument, Library};
+use crate::layers::HELD;
 use crate::model::Model;
 use crate::resolved::{Origin, Resolved, join_path, segment_text, split_path};
 use crate::source::Sources;
@@ -49,9 +50,26 @@ fn grouped(resolved: &Resolved) -> Vec<(String, Vec<(String, String)>)> {
     placed.into_iter().map(|(_, table)| table).collect()
 }
 
-/// The resolved keys as TOML: tables and keys sorted, nothing else. It is itself a legal graph file.
-pub fn canonical(resolved: &Resolved) -> String {
-    print(resolved, |_| String::new())
+/// The resolved keys as TOML, tables and keys sorted, then the components that are files of the project.
+/// It is itself a legal graph file, and needs no other.
+pub fn canonical(resolved: &Resolved, library: &Library) -> String {
+    let mut text = print(resolved, |_| String::new());
+    for (number, (name, component)) in library.of_project().enumerate() {
+        if number == 0 {
+            let _ = writeln!(text, "\n[{HELD}]");
+        }
+        let _ = writeln!(text, "{} = {}", segment_text(name), literal(component));
+    }
+    text
+}
+
+/// A text of several lines as a string that reads as it is, where TOML allows that.
+fn literal(text: &str) -> String {
+    let plain = |c: char| c == '\n' || c == '\t' || !c.is_control();
+    match text.contains("'''") || text.ends_with('\'') || !text.chars().all(plain) {
+        true => Argument::Text(text.to_owned()).to_string(),
+        false => format!("'''\n{text}'''"),
+    }
 }
 
 /// The resolved keys as TOML with the origin of each as a comment, and the dropped keys at the end.

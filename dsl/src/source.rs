@@ -4,6 +4,7 @@
 //! root: the nearest folder upwards of the first file that holds `mm1c.toml` or `.git`
 //! (without either, the first file's own folder).
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Component as Part, Path, PathBuf};
 use std::sync::Arc;
@@ -98,6 +99,9 @@ pub struct Loader {
     root: PathBuf,
     /// A path and the text that is read there, whatever the disk has.
     text: Option<(PathBuf, String)>,
+    /// Components that a resolved graph file holds: their names in it and texts, by the path that the
+    /// file means by the name.
+    held: BTreeMap<PathBuf, (String, String)>,
 }
 
 impl Loader {
@@ -112,7 +116,11 @@ impl Loader {
             .find(|folder| folder.join("mm1c.toml").is_file() || folder.join(".git").exists())
             .unwrap_or(&start)
             .to_path_buf();
-        Self { root, text: None }
+        Self {
+            root,
+            text: None,
+            held: BTreeMap::new(),
+        }
     }
 
     /// As [`Self::for_file`], but the file at `path` reads as `text`.
@@ -121,6 +129,26 @@ impl Loader {
             text: Some((path.to_path_buf(), text.to_string())),
             ..Self::for_file(path)
         }
+    }
+
+    /// Takes a component that the graph file at `path` holds itself, in place of a file.
+    pub fn hold(&mut self, path: &Path, name: &str, text: &str) {
+        let place = Self::join(path, name);
+        self.held.insert(place, (name.to_owned(), text.to_owned()));
+    }
+
+    /// What the project calls the component at `path`: the name of a held one, else its path from the root,
+    /// from wherever a command is run.
+    pub fn component_name(&self, path: &Path) -> String {
+        if let Some((name, _)) = self.held.get(path) {
+            return name.clone();
+        }
+        let real = std::fs::canonicalize(path).ok();
+        let inside = real
+            .as_deref()
+            .and_then(|it| it.strip_prefix(&self.root).ok());
+        let name = inside.map_or_else(|| normalise(path), Path::to_path_buf);
+        name.to_string_lossy().replace('\\', "/")
     }
 
     /// The project root.
@@ -144,6 +172,9 @@ impl Loader {
         path: &Path,
         span: Option<Span>,
     ) -> Result<(), Box<Diagnostic>> {
+        if self.held.contains_key(path) {
+            return Ok(());
+        }
         let outside = || {
             Diagnostic::error(
                 codes::OUTSIDE_PROJECT,
@@ -188,6 +219,9 @@ impl Loader {
         if let Some((known, text)) = &self.text
             && known == path
         {
+            return Ok(text.clone());
+        }
+        if let Some((_, text)) = self.held.get(path) {
             return Ok(text.clone());
         }
         let metadata = std::fs::metadata(path).map_err(|error| unreadable(describe(&error)))?;

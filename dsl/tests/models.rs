@@ -53,11 +53,10 @@ fn resolved_text_is_a_graph_file_of_the_same_model() {
     for file in model_files() {
         let model = load(&file, &[]).expect("is legal");
         let path = folder.join("resolved.toml");
-        // Data are named by their place, components of a project by their way from where we are.
+        // Data are named by their place; components of a project are in the text.
         let from_here = model
             .resolved
-            .replace(&here.display().to_string(), "../../../models")
-            .replace("\"../models/", "\"../../../models/");
+            .replace(&here.display().to_string(), "../../../models");
         std::fs::write(&path, from_here).expect("is writable");
         let again = load(&path, &[]).unwrap_or_else(|error| panic!("{}:\n{error}", file.display()));
         assert_eq!(diff(&model, &again).to_string(), "", "{}", file.display());
@@ -303,4 +302,37 @@ fn generated_pages_are_up_to_date() {
             "{path} is out of date; `MM1C_BLESS=1 cargo test -p mm1-dsl --test models` rewrites it"
         );
     }
+}
+
+/// A resolved file needs no other, wherever it lies and from wherever it is read; names do not depend on that.
+#[test]
+fn a_resolved_file_holds_the_components_of_its_project() {
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let [project, away] = ["held-project", "held-away"].map(|name| temporary.join(name));
+    let at = |name: &str| project.join(name);
+    std::fs::create_dir_all(at("parts")).expect("is writable");
+    std::fs::create_dir_all(&away).expect("is writable");
+    std::fs::write(at("mm1c.toml"), "").expect("is writable");
+    let here = Path::new("../models");
+    let shuffle = here.join("custom/components/pixel-shuffle.toml");
+    std::fs::copy(shuffle, at("parts/shuffle.toml")).expect("is readable");
+    let custom = std::fs::read_to_string(here.join("custom/pixel-shuffle.toml")).expect("is text");
+    let tiny = std::fs::read_to_string(here.join("mm1-tiny.toml")).expect("is text");
+    std::fs::write(at("tiny.toml"), tiny).expect("is writable");
+    let custom = custom
+        .replace("../mm1-tiny.toml", "tiny.toml")
+        .replace("components/pixel-shuffle.toml", "parts/shuffle.toml");
+    std::fs::write(at("model.toml"), custom).expect("is writable");
+    let model = load(&at("model.toml"), &[]).expect("is legal");
+    assert!(model.resolved.contains("kind = \"parts/shuffle.toml\""));
+    let path = away.join("resolved.toml");
+    std::fs::write(&path, &model.resolved).expect("is writable");
+    std::fs::remove_dir_all(&project).expect("is writable");
+    let again = load(&path, &[]).expect("is legal by itself");
+    assert_eq!(again.resolved, model.resolved);
+    let text = mm1_dsl::load_text(Path::new("gone.mm1pkg"), &model.resolved, &[]);
+    assert_eq!(text.expect("is legal").resolved, model.resolved);
+    let lacking = model.resolved.split("[components]").next().expect("text");
+    let fault = mm1_dsl::load_text(&path, lacking, &[]).expect_err("the file is gone");
+    assert!(fault.render(false).contains("shuffle.toml"));
 }

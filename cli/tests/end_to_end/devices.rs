@@ -50,6 +50,49 @@ fn a_missing_device_is_said_before_anything_is_written() {
     run(train.args(["--device", "gpu"])).refused(&["`gpu` is no device", "cuda:N"]);
 }
 
+/// A package, and a run's folder, hold what their project wrote: both work without it.
+#[test]
+fn a_projects_component_goes_along() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("project")).expect("writable");
+    std::fs::create_dir(at("away")).expect("writable");
+    let custom = micro().with_file_name("micro-pixel-shuffle.toml");
+    let custom = std::fs::read_to_string(custom).expect("readable");
+    let component = "../../../models/custom/components/pixel-shuffle.toml";
+    let shuffle = micro().with_file_name(component);
+    std::fs::copy(shuffle, at("project/shuffle.toml")).expect("readable");
+    std::fs::copy(micro(), at("project/micro.toml")).expect("readable");
+    let model = at("project/model.toml");
+    let custom = custom.replace(component, "shuffle.toml");
+    std::fs::write(&model, custom).expect("writable");
+    let package = at("away/model.mm1pkg");
+    let mut compile = command("compile", &model);
+    compile.args(["--backend", "cranelift", "-o"]).arg(&package);
+    run(&mut compile).ok();
+    let train = |model: &Path, directory: &Path| {
+        let mut train = command("train", model);
+        train
+            .current_dir(at("away"))
+            .arg("--run-dir")
+            .arg(directory);
+        train.args(["--threads", "2", "--set", "train.steps=2"]);
+        train
+    };
+    let (from_file, from_package) = (at("file"), at("package"));
+    run(train(&model, &from_file).args(["--backend", "cranelift"])).ok();
+    std::fs::remove_dir_all(at("project")).expect("writable");
+    run(&mut train(&package, &from_package)).ok();
+    assert_same(&checkpoint(&from_file, 2), &checkpoint(&from_package, 2));
+    let resolved = from_file.join("config.resolved.toml");
+    let mut eval = command("eval", &resolved);
+    eval.args(["--backend", "cranelift", "--run-dir"])
+        .arg(&from_file);
+    run(eval.args(["--json", "--examples", "2"]))
+        .ok()
+        .prints("loss");
+}
+
 #[test]
 fn an_unknown_target_lists_the_known() {
     let compile = |target| run(command("compile", &micro()).args(["--target", target]));

@@ -100,12 +100,12 @@ impl Library {
         written: &str,
         span: Option<Span>,
     ) -> Result<String, Vec<Diagnostic>> {
-        let name = library_name(path);
+        let name = loader.component_name(path);
         let mut waiting: Vec<(PathBuf, String, Option<Span>)> =
             vec![(path.to_path_buf(), written.to_string(), span)];
         let mut diagnostics = Vec::new();
         while let Some((path, written, span)) = waiting.pop() {
-            let name = library_name(&path);
+            let name = loader.component_name(&path);
             if self.components.contains_key(&name) {
                 continue;
             }
@@ -119,7 +119,8 @@ impl Library {
                     continue;
                 }
             };
-            if let Err(found) = self.add(&name, &name, &text) {
+            let display = crate::source::normalise(&path);
+            if let Err(found) = self.add(&name, &display.to_string_lossy(), &text) {
                 diagnostics.extend(found);
                 continue;
             }
@@ -129,7 +130,7 @@ impl Library {
             for (reference, span) in file.references_mut() {
                 if reference.ends_with(".toml") {
                     let target = Loader::join(&path, reference);
-                    let written = std::mem::replace(reference, library_name(&target));
+                    let written = std::mem::replace(reference, loader.component_name(&target));
                     waiting.push((target, written, Some(span)));
                 }
             }
@@ -139,6 +140,18 @@ impl Library {
         } else {
             Err(diagnostics)
         }
+    }
+
+    /// Names and texts of the components that are files of the project.
+    pub fn of_project(&self) -> impl Iterator<Item = (&str, &str)> {
+        let files = self
+            .components
+            .iter()
+            .filter(|(name, _)| name.ends_with(".toml"));
+        files.filter_map(|(name, file)| {
+            let source = self.sources.get(file.span.source)?;
+            Some((name.as_str(), source.text.as_str()))
+        })
     }
 
     /// The component `name`.
@@ -164,11 +177,4 @@ impl Library {
             _ => diagnostic.help("a component of the project is named by its path".to_string()),
         }
     }
-}
-
-/// A project component is known by its normalised path with `/`.
-fn library_name(path: &Path) -> String {
-    crate::source::normalise(path)
-        .to_string_lossy()
-        .replace('\\', "/")
 }
