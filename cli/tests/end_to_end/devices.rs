@@ -137,7 +137,6 @@ fn the_scripts_for_a_card_run_to_their_end() {
         "losses-cuda-b: status 0",
         "two runs give the same bytes",
         "train-mm1-tiny-hopper: status 0",
-        "bench-small-bf16-hopper: status 0",
         "tune: status 0",
         "bench-tuned: status 0",
     ] {
