@@ -31,6 +31,8 @@ pub(super) struct Plan {
     /// Rows and columns of a tile.
     mc: u64,
     nc: u64,
+    /// Rows that a tile may take from the next one so as to end with a group.
+    reach: u64,
     pub products: Vec<Product>,
 }
 
@@ -227,6 +229,7 @@ pub(super) fn plan(kernel: &mut Kernel, machine: &Machine) -> Result<Plan, Strin
         groups,
         mc: 0,
         nc: 0,
+        reach: 0,
         products,
     })
 }
@@ -282,8 +285,12 @@ fn choose_tile(emit: &Emit<'_>, plan: &mut Plan) {
     }
     let mr = u64::from(mr);
     let two = tiled.is_some() && m > mr;
-    plan.mc = cut(m, most_m, if two { 2 * mr } else { mr });
+    let step = if two { 2 * mr } else { mr };
+    plan.mc = cut(m, most_m, step);
     plan.nc = cut(n, most_n, u64::from(nr));
+    if plan.walked().is_some() {
+        plan.reach = (plan.mc / 2).next_multiple_of(step);
+    }
 }
 
 /// One tile of the grid.
@@ -294,8 +301,13 @@ fn tile(
     ranges: &[[ValueId; 2]],
 ) -> Result<(), String> {
     with_batch(emit, &plan.batch, ranges, &mut |emit| {
-        let rows = ranges[tiles.len() - 2];
+        let mut rows = ranges[tiles.len() - 2];
         let columns = ranges[tiles.len() - 1];
+        if let Some(groups) = plan.walked() {
+            for end in &mut rows {
+                *end = groups.boundary(emit, *end, plan.reach)?;
+            }
+        }
         let width = plan.nc as i64;
         let known = emit.tiles.len();
         for product in &plan.products {
@@ -304,7 +316,7 @@ fn tile(
                 Some(_) => spare_rows(emit, product),
                 None => 0,
             };
-            let offset = emit.b.reserve_scratch(4 * (plan.mc + spare) * plan.nc);
+            let offset = emit.b.reserve_scratch(4 * (plan.most_rows() + spare) * plan.nc);
             let sums = emit.scratch_at(offset);
             multiply(emit, plan, product, sums, rows, columns)?;
             // The tile's element (0, 0) is the range's first.
@@ -366,7 +378,7 @@ fn multiply(
         product.rows,
         plan.m,
         product.k,
-        plan.mc,
+        plan.most_rows(),
         product.kc,
         product.words,
     );
@@ -382,7 +394,7 @@ fn multiply(
     let panels = [&mut left, &mut right];
     let row_count = emit.b.index_op(IndexOp::Sub, rows[1], rows[0]);
     micro::clear(emit, sums, row_count, plan.nc);
-    let Some(groups) = plan.groups.filter(|groups| !groups.folds) else {
+    let Some(groups) = plan.walked() else {
         return multiply_rows(emit, plan, product, panels, sums, [rows, columns]);
     };
     let spare = spare_rows(emit, product);
@@ -436,7 +448,7 @@ fn multiply_rows(
                 sums,
                 width: plan.nc,
                 counts: [row_count, column_count, count],
-                most_rows: plan.mc,
+                most_rows: plan.most_rows(),
                 rows: emit.fixed(plan.m),
                 odd_first: product.operands == DType::Bf16,
             },
@@ -447,6 +459,16 @@ fn multiply_rows(
 }
 
 impl Plan {
+    /// The groups that a tile of rows walks.
+    fn walked(&self) -> Option<Groups> {
+        self.groups.filter(|groups| !groups.folds)
+    }
+
+    /// Rows that a tile may have.
+    fn most_rows(&self) -> u64 {
+        self.mc + self.reach
+    }
+
     /// What a product folds of an axis: all of it, or the rows of the group that is bound.
     pub fn folded(&self, emit: &mut Emit<'_>, axis: AxisId) -> Result<[ValueId; 2], String> {
         match self.groups.filter(|groups| groups.key == axis) {

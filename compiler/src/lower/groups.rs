@@ -3,8 +3,9 @@
 //! The window of a contraction gives each group (the query) its range of rows (the key). Where the
 //! rows are results, the groups are folded: a tile of rows is walked group by group, both ends of
 //! the walk found by bisection, since ranges ascend with the group. So a tile costs what its rows
-//! cost, in one part for each group that has some of them; rows of no group stay 0. Where the rows
-//! are folded, the fold of a group runs over its range.
+//! cost, in one part for each group that has some of them; rows of no group stay 0. A tile ends with a
+//! group where one ends a little later, so that few groups have their factor packed twice. Where the
+//! rows are folded, the fold of a group runs over its range.
 
 use super::emit::Emit;
 use crate::kernel::{AxisId, ExprId, Kernel, Stage, StageKind, Window};
@@ -129,6 +130,39 @@ impl Groups {
         })
     }
 
+    /// `row`, or the first row of the group that begins at most `reach` rows after it, which is where
+    /// one tile ends and the next begins. The first row stays, whoever has it.
+    pub fn boundary(
+        &self,
+        emit: &mut Emit<'_>,
+        row: ValueId,
+        reach: u64,
+    ) -> Result<ValueId, String> {
+        let group = self.before(emit, self.begin, row)?;
+        let group = self.existing(emit, group);
+        let begin = emit.rebound(self.query, group, |emit| emit.index_value(self.begin))?;
+        let reach = emit.b.index(reach as i64);
+        let limit = emit.b.add(row, reach);
+        let one = emit.b.index(1);
+        let mut found = begin;
+        // The last group may begin before the row.
+        for (low, high) in [(row, begin), (begin, limit), (one, row)] {
+            let holds = emit.b.compare(Compare::Le, low, high);
+            found = emit.b.select(holds, found, row);
+        }
+        let size = emit.size(self.key);
+        Ok(emit.least(found, size))
+    }
+
+    /// The group, or the last one: past it nothing may be read.
+    fn existing(&self, emit: &mut Emit<'_>, group: ValueId) -> ValueId {
+        let (zero, one) = (emit.b.index(0), emit.b.index(1));
+        let size = emit.size(self.query);
+        let last = emit.b.index_op(IndexOp::Sub, size, one);
+        let group = emit.least(group, last);
+        emit.b.index_op(IndexOp::Max, group, zero)
+    }
+
     /// How many groups have a `value` below `limit`, which ascends with the group.
     fn before(
         &self,
@@ -138,7 +172,6 @@ impl Groups {
     ) -> Result<ValueId, String> {
         let size = emit.size(self.query);
         let (zero, one, two) = (emit.b.index(0), emit.b.index(1), emit.b.index(2));
-        let last = emit.b.index_op(IndexOp::Sub, size, one);
         let rounds = match emit.fixed(self.query) {
             Some(size) => u64::BITS - size.leading_zeros(),
             None => 32,
@@ -148,9 +181,8 @@ impl Groups {
         let [low, high] = [open.inside[0], open.inside[1]];
         let sum = emit.b.add(low, high);
         let middle = emit.b.index_op(IndexOp::Div, sum, two);
-        // Past the last group nothing is read; the comparison with `high` decides.
-        let read = emit.least(middle, last);
-        let read = emit.b.index_op(IndexOp::Max, read, zero);
+        // Of the group that is read instead nothing counts; the comparison with `high` decides.
+        let read = self.existing(emit, middle);
         let found = emit.rebound(self.query, read, |emit| emit.index_value(value))?;
         let below = emit.b.compare(Compare::Lt, found, limit);
         let is_open = emit.b.compare(Compare::Lt, low, high);

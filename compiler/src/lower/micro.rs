@@ -89,13 +89,18 @@ pub(crate) fn clear(emit: &mut Emit<'_>, sums: ValueId, rows: ValueId, width: u6
 pub(crate) fn multiply(emit: &mut Emit<'_>, block: &Block<'_>) {
     let (mr, nr) = self::block(emit.machine, block.left.words);
     let tiles = block.left.words.in_tiles(emit.machine);
-    // Heights of blocks: whole ones, then smaller ones for what is left. For tiles one height will
-    // do, as there is scratch for whole blocks.
+    // Heights of blocks: whole ones, then smaller ones for what is left. Tiles have scratch for whole
+    // blocks, so one height will do where there are few ends.
     let mut heights = Vec::new();
     let mut left = block.rows;
     if tiles {
         let two = block.most_rows.is_multiple_of(2 * u64::from(mr));
-        heights.push(if two { 2 * mr } else { mr });
+        if two {
+            heights.push(2 * mr);
+        }
+        if !two || block.rows.is_none() {
+            heights.push(mr);
+        }
     } else {
         for height in [mr, 4, 1] {
             let fits = left.is_none_or(|rows| rows >= u64::from(height));
@@ -119,7 +124,12 @@ pub(crate) fn multiply(emit: &mut Emit<'_>, block: &Block<'_>) {
             block.counts[0]
         } else {
             let step = emit.b.index(i64::from(*height));
-            let rest = emit.b.index_op(IndexOp::Sub, block.counts[0], low);
+            let mut rest = emit.b.index_op(IndexOp::Sub, block.counts[0], low);
+            if tiles {
+                // What is more than the lower height is a whole block.
+                let more = emit.b.index(i64::from(height - heights[level + 1] - 1));
+                rest = emit.b.add(rest, more);
+            }
             let count = emit.b.index_op(IndexOp::Div, rest, step);
             let whole = emit.b.index_op(IndexOp::Mul, count, step);
             emit.b.add(low, whole)

@@ -114,8 +114,10 @@ fn each_group_has_its_own_factor() {
         &[5],
         &[0, 0],
         &[13, 1, 2],
+        // Groups begin where tiles do, a little later and too late for a tile to end there.
+        &[61, 0, 64, 30, 33, 130, 1, 1, 1, 64],
     ] {
-        for operands in [DType::F32, DType::Bf16] {
+        for (operands, k) in [(DType::F32, 27), (DType::F32, 40), (DType::Bf16, 27)] {
             for (runtime, turned, n) in [
                 (false, false, 35),
                 (true, false, 34),
@@ -127,7 +129,7 @@ fn each_group_has_its_own_factor() {
                 Grouped {
                     folds: false,
                     n,
-                    k: 27,
+                    k,
                     operands,
                     runtime,
                     turned,
