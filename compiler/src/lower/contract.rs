@@ -316,7 +316,9 @@ fn tile(
                 Some(_) => spare_rows(emit, product),
                 None => 0,
             };
-            let offset = emit.b.reserve_scratch(4 * (plan.most_rows() + spare) * plan.nc);
+            let offset = emit
+                .b
+                .reserve_scratch(4 * (plan.most_rows() + spare) * plan.nc);
             let sums = emit.scratch_at(offset);
             multiply(emit, plan, product, sums, rows, columns)?;
             // The tile's element (0, 0) is the range's first.
