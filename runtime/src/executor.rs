@@ -16,6 +16,7 @@ use layout::Layout;
 
 use crate::device::cpu::CpuDevice;
 use crate::device::{Device, Rates, Sizes};
+use crate::normal::Normals;
 
 /// Bytes that are copied at once where a region is not in the host's memory.
 const PIECE: usize = 8 << 20;
@@ -233,6 +234,23 @@ impl Executor {
         let region = self.region_index(name, offset, bytes.len() as u64)?;
         self.wrote(region);
         Ok(self.device.write(region, offset, bytes)?)
+    }
+
+    /// Lets the device draw a whole tensor of f32; `false` where it does not, and the caller is to.
+    pub fn draw(&mut self, tensor: &str, normals: &Normals) -> Result<bool, ExecutorError> {
+        let package = Arc::clone(&self.package);
+        let tensor = find(&package, tensor)?;
+        if tensor.dtype != DType::F32 {
+            return Ok(false);
+        }
+        let region = tensor.slot.region as usize;
+        let elements = tensor.bound_elements(&package.extents);
+        let offset = tensor.slot.offset;
+        let drawn = self.device.draw(region, offset, elements, normals)?;
+        if drawn {
+            self.wrote(region);
+        }
+        Ok(drawn)
     }
 
     /// Sets every byte of a region to `value`.

@@ -13,20 +13,22 @@ use mm1_package::{DType, Init, Role, Tensor};
 use crate::checkpoint::files::FileError;
 use crate::checkpoint::tensors::{self, Content, Item, TensorsError, TensorsFile};
 use crate::executor::{Executor, ExecutorError};
-use crate::philox::{Philox, stream_of, unit_f64};
+use crate::normal::Normals;
+use crate::philox::{Philox, stream_of};
 use crate::resize::resize_table;
 
 /// Below this many elements a thread costs more than it saves.
 const SHARE_ELEMENTS: usize = 1 << 15;
-/// Step of the Philox address for first draws; redraws of cut values use the next.
-const FIRST: u64 = 0;
-const REDRAW: u64 = 1;
-
 /// Draws every parameter from its distribution. Optimizer state and gradients are left as
 /// they are (zero in a new executor).
 pub fn initialize(executor: &mut Executor, seed: u64) -> Result<(), ExecutorError> {
     let threads = executor.threads();
     for (tensor, init) in parameters(executor, |it| it.parameter.as_ref().map(|p| p.init)) {
+        if let Some(normals) = normals(seed, &tensor.name, init)
+            && executor.draw(&tensor.name, &normals)?
+        {
+            continue;
+        }
         let elements = tensor.bound_elements(&executor.package().extents) as usize;
         let values = draw(seed, &tensor.name, init, elements, threads);
         store(executor, &tensor, &values)?;
@@ -36,52 +38,44 @@ pub fn initialize(executor: &mut Executor, seed: u64) -> Result<(), ExecutorErro
 
 /// The initial values of the parameter `name`: the same for any number of threads.
 pub fn draw(seed: u64, name: &str, init: Init, elements: usize, threads: usize) -> Vec<f32> {
-    let philox = Philox::new(seed, stream_of(name));
+    let normals = match (init, normals(seed, name, init)) {
+        (_, Some(normals)) => normals,
+        (Init::Ones, None) => return vec![1.0; elements],
+        (Init::Constant(value), None) => return vec![value; elements],
+        (Init::Zeros | Init::Normal(_) | Init::TruncatedNormal(_), None) => {
+            return vec![0.0; elements];
+        }
+    };
     let mut values = vec![0.0; elements];
-    // Even, so that the pairs of `fill` stay whole.
+    // Even, so that pairs stay whole.
     let share = elements
         .div_ceil(threads.max(1))
         .max(SHARE_ELEMENTS)
         .next_multiple_of(2);
     if elements <= share {
-        fill(&philox, init, 0, &mut values);
+        normals.fill(0, &mut values);
         return values;
     }
     std::thread::scope(|scope| {
         for (index, part) in values.chunks_mut(share).enumerate() {
-            scope.spawn(move || fill(&philox, init, index * share, part));
+            scope.spawn(move || normals.fill(index * share, part));
         }
     });
     values
 }
 
-/// Fills elements `start..start + values.len()`; `start` is even.
-fn fill(philox: &Philox, init: Init, start: usize, values: &mut [f32]) {
-    let (std, cut) = match init {
-        Init::Zeros => return values.fill(0.0),
-        Init::Ones => return values.fill(1.0),
-        Init::Constant(value) => return values.fill(value),
-        Init::Normal(std) => (f64::from(std), false),
-        Init::TruncatedNormal(std) => (f64::from(std), true),
+/// Values that are not all the same.
+fn normals(seed: u64, name: &str, init: Init) -> Option<Normals> {
+    let (std, bound) = match init {
+        Init::Zeros | Init::Ones | Init::Constant(_) => return None,
+        Init::Normal(std) => (std, f64::INFINITY),
+        Init::TruncatedNormal(std) => (std, 2.0),
     };
-    for (pair, chunk) in values.chunks_mut(2).enumerate() {
-        let first = (start + 2 * pair) as u64;
-        let normals = normal_pair(philox.block(FIRST, first / 2));
-        for (at, (value, mut normal)) in chunk.iter_mut().zip(normals).enumerate() {
-            if cut && normal.abs() > 2.0 {
-                normal = philox.truncated_normal(REDRAW, first + at as u64, 2.0);
-            }
-            *value = (std * normal) as f32;
-        }
-    }
-}
-
-/// Two independent standard normals from one block (Box and Muller, 1958).
-fn normal_pair(block: [u32; 4]) -> [f64; 2] {
-    // 1 − u lies in (0, 1], so the logarithm is finite.
-    let radius = (-2.0 * (1.0 - unit_f64(block[0], block[1])).ln()).sqrt();
-    let (sin, cos) = (std::f64::consts::TAU * unit_f64(block[2], block[3])).sin_cos();
-    [radius * cos, radius * sin]
+    Some(Normals {
+        philox: Philox::new(seed, stream_of(name)),
+        std: f64::from(std),
+        bound,
+    })
 }
 
 /// Why weights cannot be loaded or saved.

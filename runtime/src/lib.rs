@@ -18,6 +18,7 @@ pub mod generate;
 mod hostile;
 pub mod init;
 pub mod metrics;
+pub mod normal;
 pub mod philox;
 pub mod report;
 pub mod resize;

@@ -6,9 +6,14 @@
 //! The stream is the hash of a name ([`stream_of`]): changing one part of a model leaves
 //! the values of the others as they were.
 
+use crate::normal;
+
 /// Multipliers and key increments of Philox4x32.
-const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+/// Attempts at a value within a bound: in vain only where the bound is below about 0.01.
+pub(crate) const REDRAWS: u32 = 256;
 
 /// Ten rounds of Philox4x32 over one counter.
 pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
@@ -66,6 +71,11 @@ impl Philox {
         }
     }
 
+    /// The two words that every block is encrypted under.
+    pub(crate) fn key(&self) -> [u32; 2] {
+        self.key
+    }
+
     /// Four random words at (step, index).
     pub fn block(&self, step: u64, index: u64) -> [u32; 4] {
         let counter = [
@@ -90,7 +100,7 @@ impl Philox {
 
     /// Standard normal (Box–Muller).
     pub fn normal(&self, step: u64, index: u64) -> f64 {
-        box_muller(self.block(step, index)).0
+        normal::pair(self.block(step, index))[0]
     }
 
     /// Standard normal conditioned on |x| ≤ `bound` (in standard deviations, > 0): the first
@@ -98,16 +108,14 @@ impl Philox {
     /// stay below 2⁵⁶.
     pub fn truncated_normal(&self, step: u64, index: u64, bound: f64) -> f64 {
         let mut last = 0.0;
-        for attempt in 0..256u64 {
-            let (a, b) = box_muller(self.block(step ^ (attempt << 56), index));
-            for x in [a, b] {
+        for attempt in 0..u64::from(REDRAWS) {
+            for x in normal::pair(self.block(step ^ (attempt << 56), index)) {
                 if x.abs() <= bound {
                     return x;
                 }
                 last = x;
             }
         }
-        // Only a bound below about 0.01 can come here.
         last.clamp(-bound, bound)
     }
 
@@ -121,14 +129,6 @@ impl Philox {
             left: 0,
         }
     }
-}
-
-/// Two independent standard normals from one block.
-fn box_muller(block: [u32; 4]) -> (f64, f64) {
-    // 1 − u lies in (0, 1], so the logarithm is finite.
-    let radius = (-2.0 * (1.0 - unit_f64(block[0], block[1])).ln()).sqrt();
-    let angle = std::f64::consts::TAU * unit_f64(block[2], block[3]);
-    (radius * angle.cos(), radius * angle.sin())
 }
 
 /// Consecutive values of one (seed, stream, step).

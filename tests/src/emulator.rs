@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mm1_package::{DType, Launch, Package};
 use mm1_ptx::{Memory, Module, Options, Param, Stats, TensorMap, TensorType};
 use mm1_runtime::device::gpu::Shape;
-use mm1_runtime::device::{Device, DeviceError, Sizes};
+use mm1_runtime::device::{Device, DeviceError, Sizes, normal};
+use mm1_runtime::normal::Normals;
 
 /// Multiprocessors of the emulated card; results do not depend on it.
 const MULTIPROCESSORS: u32 = 4;
@@ -147,6 +148,38 @@ impl Device for Emulator {
         value: u8,
     ) -> Result<(), DeviceError> {
         self.write(region, offset, &vec![value; bytes as usize])
+    }
+
+    fn draw(
+        &mut self,
+        region: usize,
+        offset: u64,
+        elements: u64,
+        normals: &Normals,
+    ) -> Result<bool, DeviceError> {
+        let module = Module::parse(&normal::ptx());
+        let module = module.map_err(|error| DeviceError::Kernel(error.to_string()))?;
+        let [first, second] = normal::key(normals);
+        let params = [
+            Param::U64(self.regions[region] + offset),
+            Param::U64(elements),
+            Param::U32(first),
+            Param::U32(second),
+            Param::Bytes(normals.std.to_le_bytes().to_vec()),
+            Param::Bytes(normals.bound.to_le_bytes().to_vec()),
+        ];
+        mm1_ptx::launch(
+            &module,
+            normal::NAME,
+            [MULTIPROCESSORS, 1, 1],
+            [normal::THREADS, 1, 1],
+            0,
+            &params,
+            &mut self.memory,
+            &self.options,
+        )
+        .map_err(|fault| DeviceError::Call(format!("normals: {fault}")))?;
+        Ok(true)
     }
 
     fn launch(&mut self, program: usize, launch: usize, sizes: &Sizes) -> Result<(), DeviceError> {

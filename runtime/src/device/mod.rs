@@ -12,11 +12,14 @@ pub mod cuda;
 mod error;
 pub mod gpu;
 pub mod matrix;
+pub mod normal;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use mm1_package::{Launch, Package};
+
+use crate::normal::Normals;
 
 pub use choice::{Choice, open};
 pub use error::DeviceError;
@@ -96,6 +99,21 @@ pub trait Device: Send {
         bytes: u64,
         value: u8,
     ) -> Result<(), DeviceError>;
+
+    /// Draws f32 into a region from `offset` on, as [`Normals::fill`] does from element 0; `false` where
+    /// the host is to draw and write them.
+    ///
+    /// # Errors
+    /// A machine that has failed.
+    fn draw(
+        &mut self,
+        _region: usize,
+        _offset: u64,
+        _elements: u64,
+        _normals: &Normals,
+    ) -> Result<bool, DeviceError> {
+        Ok(false)
+    }
 
     /// The bytes of a region where they are in the host's memory, so that nobody copies them.
     fn host(&self, _region: usize) -> Option<&[u8]> {

@@ -6,6 +6,7 @@ mod attention;
 mod build;
 mod hand;
 mod models;
+mod normal;
 mod rates;
 mod rows;
 mod run;

@@ -9,10 +9,12 @@ use super::driver::is_out_of_memory;
 use super::graph::{Program, Source, named};
 use super::kernels::Kernels;
 use super::memory::{DeviceMemory, Event, Stream, fill};
+use super::normal::{Drawer, LEAST};
 use super::rates;
 use super::transfer::{Place, Reader, Writer};
 use crate::device::choice::Settings;
 use crate::device::{Device, DeviceError, Rates, Sizes};
+use crate::normal::Normals;
 
 /// With this variable set to `1`, launches run one by one and each is waited for, so that an
 /// error names the launch that it comes from. Slow.
@@ -28,6 +30,7 @@ const HEAD_START_RATE: f64 = 1.2e12;
 struct Loaded {
     programs: Vec<Program>,
     kernels: Kernels,
+    drawer: Option<Drawer>,
     writer: Writer,
     reader: Reader,
     regions: Vec<DeviceMemory>,
@@ -159,6 +162,7 @@ impl Device for CudaDevice {
         let loaded = Loaded {
             programs,
             kernels,
+            drawer: None,
             writer: Writer::new(inputs)?,
             reader: Reader::new()?,
             regions,
@@ -202,6 +206,30 @@ impl Device for CudaDevice {
         loaded.generation += 1;
         let address = loaded.addresses[region] + offset;
         fill(address, bytes, value, &loaded.compute)
+    }
+
+    fn draw(
+        &mut self,
+        region: usize,
+        offset: u64,
+        elements: u64,
+        normals: &Normals,
+    ) -> Result<bool, DeviceError> {
+        if elements < LEAST {
+            return Ok(false);
+        }
+        let multiprocessors = self.card.multiprocessors;
+        let loaded = self.loaded_mut()?;
+        loaded.generation += 1;
+        let address = loaded.addresses[region] + offset;
+        let drawer = match loaded.drawer.take() {
+            Some(drawer) => drawer,
+            None => Drawer::new()?,
+        };
+        let drawer = loaded.drawer.insert(drawer);
+        let compute = &loaded.compute;
+        drawer.queue(address, elements, normals, multiprocessors, compute)?;
+        Ok(true)
     }
 
     fn launch(&mut self, program: usize, launch: usize, sizes: &Sizes) -> Result<(), DeviceError> {

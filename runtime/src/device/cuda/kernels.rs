@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cudarc::driver::sys::{self, CUfunction_attribute as Attribute, CUjit_option as JitOption};
+use cudarc::driver::sys::{
+    self, CUfunction, CUfunction_attribute as Attribute, CUjit_option as JitOption,
+};
 use mm1_package::{GpuKernel, Kernel, Package, content_hash};
 
 use super::card::Card;
@@ -69,6 +71,33 @@ impl Module {
         ))?;
         Ok(Self(module))
     }
+
+    /// Loads PTX.
+    ///
+    /// # Errors
+    /// Code that the driver does not take.
+    pub(super) fn of_text(text: String) -> Result<Self, DeviceError> {
+        Self::load(c_string(text)?.as_bytes_with_nul())
+    }
+
+    /// A kernel of the module.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub(super) fn function(&self, name: &str) -> Result<CUfunction, DeviceError> {
+        let name = c_string(name)?;
+        let mut function = std::ptr::null_mut();
+        driver!(cuModuleGetFunction(
+            &raw mut function,
+            self.0,
+            name.as_ptr()
+        ))?;
+        Ok(function)
+    }
+}
+
+fn c_string(text: impl Into<Vec<u8>>) -> Result<CString, DeviceError> {
+    CString::new(text).map_err(|error| DeviceError::Kernel(error.to_string()))
 }
 
 impl Drop for Module {
@@ -375,15 +404,9 @@ fn function(module: &Module, kernel: &Kernel, gpu: &GpuKernel) -> Result<Functio
             kernel.name, kernel.hash
         ))
     };
-    let name = CString::new(format!("k{}", kernel.hash))
-        .map_err(|_| fault("its hash has a zero byte".into()))?;
-    let mut handle = std::ptr::null_mut();
-    driver!(cuModuleGetFunction(
-        &raw mut handle,
-        module.0,
-        name.as_ptr()
-    ))
-    .map_err(|error| fault(error.to_string()))?;
+    let handle = module
+        .function(&format!("k{}", kernel.hash))
+        .map_err(|error| fault(error.to_string()))?;
     if gpu.shared_bytes > 0 {
         let attribute = Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         driver!(cuFuncSetAttribute(

@@ -9,6 +9,7 @@ mod driver;
 mod graph;
 mod kernels;
 mod memory;
+mod normal;
 mod ptx;
 mod rates;
 mod tensor_map;

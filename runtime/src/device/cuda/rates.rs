@@ -1,6 +1,6 @@
 //! What the card can do at most: copies within its memory, and products on Hopper's matrix units.
 
-use std::ffi::{CString, c_void};
+use std::ffi::c_void;
 
 use super::card::Card;
 use super::driver::driver;
@@ -16,6 +16,7 @@ const COPIES: usize = 20;
 const FIRST_ROUNDS: u64 = 64;
 /// Seconds that the counted launch of products is to take: long enough for the clock to settle.
 const PRODUCTS_SECONDS: f64 = 0.1;
+
 /// Two buffers to copy between.
 pub(super) struct Copy {
     from: DeviceMemory,
@@ -87,16 +88,8 @@ fn copy_rate(stream: &Stream) -> Result<f64, DeviceError> {
 
 /// FLOP/s of a kernel that only multiplies, one block on each multiprocessor.
 fn matrix_rate(card: &Card, stream: &Stream) -> Result<f64, DeviceError> {
-    let fault = |error: std::ffi::NulError| DeviceError::Kernel(error.to_string());
-    let text = CString::new(matrix::ptx()).map_err(fault)?;
-    let name = CString::new(matrix::NAME).map_err(fault)?;
-    let module = Module::load(text.as_bytes_with_nul())?;
-    let mut function = std::ptr::null_mut();
-    driver!(cuModuleGetFunction(
-        &raw mut function,
-        module.0,
-        name.as_ptr()
-    ))?;
+    let module = Module::of_text(matrix::ptx())?;
+    let function = module.function(matrix::NAME)?;
     let sums = DeviceMemory::new(4 * u64::from(matrix::THREADS))?;
     let launch = |rounds: u64| {
         let (mut address, mut rounds) = (sums.address, rounds);
