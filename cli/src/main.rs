@@ -27,6 +27,8 @@ mod convert;
 mod device;
 mod failure;
 mod given;
+#[cfg(test)]
+mod pages;
 mod reference;
 mod roof;
 mod runs;

@@ -19,6 +19,7 @@ mod lower;
 pub mod model;
 pub mod nearest;
 mod objective;
+pub mod pages;
 pub mod presets;
 pub mod resolve;
 pub mod resolved;

@@ -24,6 +24,11 @@ const FILES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Section and text of each preset file.
+pub(crate) fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().map(|(section, _, text)| (*section, *text))
+}
+
 /// Names of the presets of `section`.
 pub fn names(section: &str) -> Vec<String> {
     FILES

@@ -291,6 +291,12 @@ fn generated_pages_are_up_to_date() {
             "../docs/reference/codes.md",
             mm1_dsl::schema::code_reference(),
         ),
+        ("../docs/reference/presets.md", mm1_dsl::pages::presets()),
+        (
+            "../docs/reference/components.md",
+            mm1_dsl::pages::components(),
+        ),
+        ("../docs/reference/maps.md", mm1_dsl::pages::maps()),
     ] {
         if std::env::var_os("MM1C_BLESS").is_some() {
             std::fs::create_dir_all("../docs/reference").expect("the folder can be made");

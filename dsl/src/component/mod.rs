@@ -9,7 +9,7 @@ mod attribute;
 mod expression;
 mod file;
 mod instantiate;
-mod library;
+pub(crate) mod library;
 mod ops;
 
 use indexmap::IndexMap;
