@@ -7,6 +7,7 @@ mod determinism;
 mod devices;
 mod directory;
 mod divergence;
+mod docs;
 mod experts;
 mod face;
 mod interruption;
