@@ -59,7 +59,8 @@ pub fn emit_function(function: &Function, target: &CpuTarget) -> Result<String, 
 
 /// Writes `function` as the text of a module with one GPU kernel. Its parameters are the
 /// addresses of `arguments` buffers, `extents` sizes and the number of tiles; each of the `teams`
-/// teams of a block computes one tile, with its scratch in dynamic shared memory.
+/// teams of a block computes one tile, with its scratch in dynamic shared memory. With `blocks` the
+/// assembler uses all registers that so many blocks leave each other; else as many as it thinks best.
 ///
 /// # Errors
 ///
@@ -69,6 +70,7 @@ pub fn emit_team_kernel(
     arguments: usize,
     extents: usize,
     teams: u32,
+    blocks: Option<u32>,
 ) -> Result<String, CodegenError> {
     let warps = function.warps;
     if (warps > 1 && teams > 1) || !warps.is_power_of_two() || warps > TEAM {
@@ -76,6 +78,9 @@ pub fn emit_team_kernel(
             "{teams} teams of {warps} warps in a block"
         )));
     }
+    let blocks = blocks.map_or(String::new(), |blocks| {
+        format!(", nvvm.minctasm = {blocks} : i32")
+    });
     let mut emitter = Emitter::new(function, false, true);
     let pointers = (0..arguments).map(|index| format!("%arg{index}: !llvm.ptr"));
     let sizes = (0..extents).map(|index| format!("%ext{index}: i64"));
@@ -99,7 +104,7 @@ pub fn emit_team_kernel(
         emitter.text,
         "llvm.mlir.global external @scratch() {{addr_space = 3 : i32, alignment = 64 : i64}} : \
          !llvm.array<0 x i8>\n\
-         llvm.func @{name}({parameters}) attributes {{nvvm.kernel, nvvm.reqntid = array<i32: {threads}>}} {{\n\
+         llvm.func @{name}({parameters}) attributes {{nvvm.kernel, nvvm.reqntid = array<i32: {threads}>{blocks}}} {{\n\
          %everyone = arith.constant -1 : i32\n\
          %clamp = arith.constant 31 : i32\n\
          %thread32 = nvvm.read.ptx.sreg.tid.x : i32\n\

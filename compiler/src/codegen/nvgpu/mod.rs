@@ -16,7 +16,7 @@ use mm1_package::GpuKernel;
 use crate::codegen::mlir;
 use crate::compile::{Body, Scheduled};
 use crate::fuse::Fused;
-use crate::kernel::{AxisId, Kernel};
+use crate::kernel::{AxisId, Kernel, Stage, StageKind};
 use crate::loops::TEAM;
 use crate::lower::{self, Machine};
 use crate::schedules::Schedules;
@@ -26,6 +26,8 @@ use crate::target::GpuTarget;
 const SHARED_MEMORY: u64 = 227 << 10;
 /// Most teams of a block.
 const TEAMS: u64 = 4;
+/// Threads of products that a multiprocessor has registers for, 128 a thread.
+const PRODUCT_THREADS: u64 = 512;
 
 /// A scheduled kernel.
 #[derive(Clone, Debug)]
@@ -94,18 +96,26 @@ fn by_teams(kernel: &Kernel, alignment: &[u32]) -> Result<Schedule, String> {
             "a team needs {scratch} bytes of shared memory, a block has {SHARED_MEMORY}"
         ));
     }
+    // Left to itself the assembler spills registers of products to have more blocks at once.
+    let multiplies = |stage: &Stage| matches!(stage.kind, StageKind::Contract { .. });
+    let threads = teams * warps * u64::from(TEAM);
+    let blocks = kernel.stages.iter().any(multiplies).then(|| {
+        let fit = SHARED_MEMORY / (teams * scratch).max(1);
+        fit.min(PRODUCT_THREADS / threads).max(1) as u32
+    });
     let text = mlir::emit_team_kernel(
         &lowered.function,
         kernel.buffers.len(),
         kernel.extents() as usize,
         teams as u32,
+        blocks,
     )
     .map_err(|error| error.to_string())?;
     Ok(Schedule {
         text,
         launch: GpuKernel {
             ptx_bytes: 0,
-            threads: (teams * warps) as u32 * TEAM,
+            threads: threads as u32,
             shared_bytes: (teams * scratch) as u32,
             tiles_per_block: teams as u32,
             blocks_per_sm: None,
