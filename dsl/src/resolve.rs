@@ -76,17 +76,8 @@ fn literal(text: &str) -> String {
 pub fn with_provenance(model: &Model) -> String {
     let sources = model.sources();
     let mut text = print(&model.keys, |path| {
-        let Some(key) = model.keys.keys.get(path) else {
-            return String::new();
-        };
-        let mut comment = match &key.origin {
-            Origin::Default => "default".to_string(),
-            Origin::Computed(rule) => format!("default: {rule}"),
-            Origin::Preset { name, .. } => format!("preset {name}"),
-            Origin::File(span) => place(sources, *span),
-            Origin::Set(_) => "--set".to_string(),
-        };
-        if path == "train.lr" && matches!(key.value, Argument::Text(_)) {
+        let mut comment = origin(model, path).unwrap_or_default();
+        if path == "train.lr" && model.keys.text(path).is_some() {
             let _ = write!(comment, ", {:e}", model.train.peak_lr);
         }
         comment
@@ -107,8 +98,20 @@ pub fn with_provenance(model: &Model) -> String {
     text
 }
 
+/// Where the value of `path` comes from: `file:line`, a preset, `--set`, or the rule of its default.
+/// `None` where the model has no such key.
+pub fn origin(model: &Model, path: &str) -> Option<String> {
+    Some(match &model.keys.keys.get(path)?.origin {
+        Origin::Default => "default".to_string(),
+        Origin::Computed(rule) => format!("default: {rule}"),
+        Origin::Preset { name, .. } => format!("preset {name}"),
+        Origin::File(span) => place(model.sources(), *span),
+        Origin::Set(_) => "--set".to_string(),
+    })
+}
+
 /// `file:line` of an assignment.
-fn place(sources: &Sources, span: crate::span::Span) -> String {
+pub(crate) fn place(sources: &Sources, span: crate::span::Span) -> String {
     let place = sources.place(span);
     place
         .rsplit_once(':')

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
