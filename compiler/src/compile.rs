@@ -177,16 +177,17 @@ fn within_budget(
         return Ok(all);
     }
     if all.plan.arena_bytes > budget {
+        let needed = all.plan.arena_bytes.div_ceil(1 << 20);
         let message = format!(
-            "program `{}` needs {} MiB when every product is made again",
-            all.source.name,
-            all.plan.arena_bytes.div_ceil(1 << 20)
+            "program `{}` needs {needed} MiB when every product is made again, but `train.arena_mib` is {}",
+            all.source.name, model.train.arena_mib
         );
         let span = model.assigned.get("train.arena_mib").copied();
         return Err(CompileError::Model(vec![
             Diagnostic::error(codes::BUDGET, message)
                 .at(span, "this budget")
-                .help("raise it, or make `train.micro_batch_sequences` smaller".to_owned()),
+                .note("a smaller `train.micro_batch_sequences` needs less")
+                .patch("what it needs", span, needed.to_string()),
         ]));
     }
     // `fits` does, `fails` does not or is not known to.

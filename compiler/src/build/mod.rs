@@ -3,18 +3,18 @@
 //! The components of the model file are expanded by `expand.rs`; what is written here in Rust
 //! is only the boundary: tokens and pictures in, loss and gradients out, the optimizer, the caches.
 
+mod blame;
 mod expand;
 mod experts;
 mod layout;
 mod objective;
 mod optimizer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mm1_dsl::codes;
 use mm1_dsl::diagnostic::Diagnostic;
 use mm1_dsl::model::{Model, Objective, Optimizer, Precision};
-use mm1_dsl::nearest::{did_you_mean, nearest};
 use mm1_package::{DType, Init};
 
 pub use expand::{Expander, Keys};
@@ -184,7 +184,7 @@ pub fn build_with(model: &Model, purpose: Purpose<'_>, rounded: bool) -> Outcome
         |name| settings.bounds(name),
         matches!(model.train.optimizer, Optimizer::AdamW { .. }),
     );
-    check_patterns(model, &layout)?;
+    blame::patterns(model, &layout)?;
     let decode = decode_shape(model);
     let mut programs = Vec::new();
     let round = rounded.then(|| layout.bind("round_weights", round_graph(&layout)));
@@ -258,56 +258,6 @@ fn decode_shape(model: &Model) -> DecodeShape {
     }
 }
 
-fn check_patterns(model: &Model, layout: &Layout) -> Outcome<()> {
-    let train = &model.train;
-    let lists = [
-        ("train.freeze", &train.freeze),
-        ("train.no_decay", &train.no_decay),
-    ];
-    let mut patterns: Vec<(&str, &String)> = lists
-        .iter()
-        .flat_map(|(key, list)| list.iter().map(move |pattern| (*key, pattern)))
-        .collect();
-    patterns.extend(
-        train
-            .lr_scale
-            .keys()
-            .map(|pattern| ("train.lr_scale", pattern)),
-    );
-    // What a pattern could be: a name, or its beginning and a star.
-    let known: BTreeSet<String> = layout
-        .parameters
-        .iter()
-        .flat_map(|parameter| {
-            let name = parameter.name.as_str();
-            let begins = name
-                .match_indices('.')
-                .map(|(at, _)| format!("{}.*", &name[..at]));
-            begins.chain([name.to_owned()])
-        })
-        .collect();
-    let found: Vec<Diagnostic> = patterns
-        .into_iter()
-        .filter(|(_, pattern)| {
-            !layout
-                .parameters
-                .iter()
-                .any(|parameter| matches(pattern, &parameter.name))
-        })
-        .map(|(key, pattern)| {
-            let message = format!("`{pattern}` in `{key}` matches no parameter");
-            let span = model.assigned.get(key).copied();
-            let near = nearest(pattern, known.iter().map(String::as_str));
-            let help = did_you_mean(&near)
-                .unwrap_or_else(|| "`mm1c draw` and `mm1c summary` show what there is".to_owned());
-            Diagnostic::error(codes::PATTERN_MATCHES_NOTHING, message)
-                .at(span, "this pattern")
-                .help(help)
-        })
-        .collect();
-    if found.is_empty() { Ok(()) } else { Err(found) }
-}
-
 /// A graph up to the loss, and what its derivative needs.
 struct LossGraph {
     graph: Graph,
@@ -364,16 +314,35 @@ fn image_tokens(model: &Model, expander: &mut Expander<'_>) -> Outcome<Option<Va
     let encoder = model
         .components
         .instantiate_call(&vision.encoder.call, "encoder")?;
-    let features = only(
-        expander.expand(&encoder, &[("pixels", pixels)])?,
-        "features",
+    let call = &vision.encoder.call.component;
+    let features = blame::chosen(
+        model,
+        "encoder.arch",
+        call,
+        expander
+            .expand(&encoder, &[("pixels", pixels)])
+            .and_then(|outputs| only(outputs, "features")),
     )?;
     let connector = model
         .components
         .instantiate_call(&vision.connector.call, "connector")?;
-    let tokens = only(
-        expander.expand(&connector, &[("features", features)])?,
-        "tokens",
+    let call = &vision.connector.call.component;
+    let tokens = blame::chosen(
+        model,
+        "connector.kind",
+        call,
+        expander
+            .expand(&connector, &[("features", features)])
+            .and_then(|outputs| only(outputs, "tokens"))
+            .and_then(|tokens| {
+                // What other objectives do with it is their own.
+                if let Objective::Language = model.objective {
+                    let width = Dim::Fixed(model.decoder.width);
+                    let wanted = [images, Dim::Fixed(vision.connector.image_tokens), width];
+                    blame::gives(&expander.graph, "tokens", tokens, &wanted)?;
+                }
+                Ok(tokens)
+            }),
     )?;
     let tokens = expander
         .rows("connector.image_tokens", tokens)
@@ -444,8 +413,16 @@ fn hidden_states(
         let present = expander.present(tokens, rows).map_err(shape_error)?;
         inputs.push(("present", present));
     }
-    let outputs = expander.expand(&instance, &inputs)?;
-    let x = only(outputs, "x")?;
+    let wanted = expander.graph.ty(x).dims.clone();
+    let x = blame::chosen(
+        model,
+        "decoder.arch",
+        &decoder.call.component,
+        expander
+            .expand(&instance, &inputs)
+            .and_then(|outputs| only(outputs, "x"))
+            .and_then(|x| blame::gives(&expander.graph, "x", x, &wanted).map(|()| x)),
+    )?;
     expander.rows("decoder.hidden", x).map_err(shape_error)
 }
 

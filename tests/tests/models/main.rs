@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod keys;
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::fs;
