@@ -118,7 +118,10 @@ pub fn package_and_texts(
     if args.package.is_some() {
         let package = package_of(model, args)?;
         let target = Target::parse(&package.target).ok();
-        let target = target.map(|target| Options::new(target, codegen::Backend::preferred()));
+        let target = target.map(|target| Options {
+            verify: cfg!(debug_assertions),
+            ..Options::new(target, codegen::Backend::preferred())
+        });
         return Ok((package, plan(target.as_ref())?));
     }
     let options = options(&Request::new(&args.backend, args.device))?;

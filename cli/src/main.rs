@@ -33,6 +33,7 @@ mod reference;
 mod roof;
 mod runs;
 mod schedules;
+mod seen;
 mod sparse;
 mod stages;
 mod tensors;

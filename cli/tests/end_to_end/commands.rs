@@ -112,6 +112,55 @@ fn diff_names_the_keys_and_tells_by_its_exit_code() {
 }
 
 #[test]
+fn diff_sums_up_and_says_places_costs_and_data() {
+    let text = run(command("diff").arg(micro()).arg(micro_mlp())).stdout;
+    let head = text.lines().next().unwrap_or_default();
+    for part in [
+        "micro-mlp against micro: ",
+        " keys differ; ",
+        " FLOPs in a step, ",
+        "kernels shared; as many sequences seen, ",
+    ] {
+        assert!(head.contains(part), "{part}\n{head}");
+    }
+    for part in [
+        "micro-mlp.toml:6",
+        "# default",
+        "memory: optimizer (MiB)",
+        "examples, about",
+        "text tokens, about",
+        "by the first 8 micro-batches of each",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let mut rate = command("diff");
+    rate.arg(micro()).arg(micro()).args(["--json"]);
+    let same: Value = serde_json::from_str(&run(&mut rate).ok().stdout).expect("is there");
+    assert_eq!(same["keys"], serde_json::json!([]));
+    let mut json = command("diff");
+    json.arg(micro()).arg(micro_mlp()).arg("--json");
+    let found: Value = serde_json::from_str(&run(&mut json).stdout).expect("is there");
+    assert_eq!(found["verdict"], head);
+    let keys = found["keys"].as_array().expect("is there");
+    let kind = keys.iter().find(|it| it["key"] == "connector.kind");
+    let from = kind.expect("is there")["right_from"]
+        .as_str()
+        .expect("is there");
+    assert!(from.contains("micro-mlp.toml:"), "{from}");
+    for side in ["left", "right"] {
+        let seen = &found["data"][side];
+        assert_eq!(seen["sequences"], 24 * 8, "{seen}");
+        let estimate = &seen["estimate"];
+        assert!(
+            estimate["examples"].as_u64().expect("is there") > 24 * 8,
+            "{seen}"
+        );
+        let fill = estimate["fill_rate"].as_f64().expect("is there");
+        assert!(fill > 0.1 && fill <= 1.0, "{seen}");
+    }
+}
+
+#[test]
 fn a_package_trains_like_its_graph_file() {
     let folder = folder();
     let package = folder.path().join("micro.mm1pkg");
