@@ -223,7 +223,10 @@ fn what_follows_from_keys_is_named() {
     let base = models().join("ablations/base.toml");
     let with = |sets: &[&str]| diff(&loaded(&base, &[]), &loaded(&base, sets)).to_string();
     let other = with(&["decoder.variant=\"9m\""]);
-    assert!(other.contains("> rate of the law: 8.5614e-5 -> "), "{other}");
+    assert!(
+        other.contains("> rate of the law: 8.5614e-5 -> "),
+        "{other}"
+    );
     let other = with(&["encoder.resolution=224", "train.steps=100000"]);
     for line in [
         "> patches of an image: 576 -> 256\n",
