@@ -128,6 +128,10 @@ fn verdict(diff: &Diff, costs: &[Summary; 2], seen: &[Seen; 2]) -> String {
     if components > 0 {
         let _ = write!(head, " and {components} component files");
     }
+    head += match keys + components {
+        1 => " differs",
+        _ => " differ",
+    };
     let number = |of: fn(&Summary) -> u64| [of(left) as f64, of(right) as f64];
     let [parameters, work, memory] = [
         number(|it| it.total.parameters),
@@ -154,7 +158,7 @@ fn verdict(diff: &Diff, costs: &[Summary; 2], seen: &[Seen; 2]) -> String {
     };
     let sequences = [0, 1].map(|side: usize| seen[side].sequences as f64);
     let mut out = format!(
-        "{} against {}: {head} differ; {network}; {}",
+        "{} against {}: {head}; {network}; {}",
         right.model,
         left.model,
         against(sequences[0], sequences[1], "sequences seen"),
