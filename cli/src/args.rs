@@ -31,6 +31,8 @@ pub enum Command {
     Compile(CompileArgs),
     /// Train a model: data, checkpoints, evaluations and a report in a run directory.
     Train(TrainArgs),
+    /// Run a study: a base, variants and seeds, with their differences and a verdict for each.
+    Ablate(AblateArgs),
     /// Evaluate a trained model on its held-out data.
     Eval(EvalArgs),
     /// Continue a prompt with a trained model.
@@ -307,6 +309,25 @@ pub struct TrainArgs {
     /// Peak rate of the machine in GFLOP/s; with it, log lines have the share of it in use (MFU).
     #[arg(long, value_name = "GFLOPS")]
     pub peak_gflops: Option<f64>,
+}
+
+/// `mm1c ablate`.
+#[derive(Debug, Args)]
+pub struct AblateArgs {
+    /// The study's file.
+    pub study: PathBuf,
+    /// How to compile and where to run.
+    #[command(flatten)]
+    pub program: ProgramArgs,
+    /// Folder of its runs; the default is runs/NAME.
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Print the runs, their steps and their cost, and run nothing.
+    #[arg(long)]
+    pub plan_only: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A trained model.

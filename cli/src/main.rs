@@ -36,6 +36,7 @@ mod schedules;
 mod seen;
 mod sparse;
 mod stages;
+mod study;
 mod tensors;
 mod trained;
 mod undisturbed;
@@ -68,6 +69,7 @@ fn run(command: &Command, begun: Instant) -> Result<ExitCode, Failure> {
         Command::Summary(args) => commands::summary::run(args)?,
         Command::Compile(args) => commands::compile::run(args)?,
         Command::Train(args) => commands::train::run(args, begun)?,
+        Command::Ablate(args) => commands::ablate::run(args)?,
         Command::Eval(args) => commands::eval::run(args)?,
         Command::Generate(args) => commands::generate::run(args)?,
         Command::Runs(args) => commands::runs::run(args)?,

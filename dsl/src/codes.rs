@@ -142,6 +142,18 @@ codes! {
         "A pattern of `freeze`, `no_decay` or `lr_scale` names no parameter of this model; `mm1c summary` lists the names.";
     BUDGET = 62, "memory budget too small",
         "The values of one micro-batch do not fit `train.arena_mib`, even if the backward pass makes again what it can.";
+    EMPTY_STUDY = 70, "study without runs",
+        "A study needs at least one variant or one point of a grid, and at least one seed; a grid over a key has at least one value.";
+    DUPLICATE_VARIANT = 71, "name used twice in a study",
+        "Variants have folders of their names, so no two have one name, and none is called `base`; points of a grid are named by their values. A seed stands once.";
+    OTHER_BASE = 72, "overlay of another base",
+        "An overlay either extends the study's base, perhaps through other files, or extends nothing and is laid over the base.";
+    STUDY_BUDGET = 73, "study over its budget",
+        "The plan costs more than `budget` allows: take variants, seeds or steps away, or allow more. `mm1c ablate --plan-only` prints the cost.";
+    UNKNOWN_SCORE = 74, "unknown score",
+        "`score` is `SOURCE.loss`, or for captions of scenes `SOURCE.colour`, `.shape`, `.count`, `.all`, and with classes `SOURCE.class`; the source has held-out examples in every variant.";
+    STUDY_DECIDES = 75, "key that the study decides",
+        "Steps follow from the base's and from `hold`, seeds from `seeds`; a variant that set them itself would be compared with another base. Change the base, or give them in the study's `set`, which is for all runs.";
 }
 
 /// The row of `code`, if there is one.

@@ -11,6 +11,7 @@ use crate::presets;
 use crate::resolved::{Dropped, join_path, split_path};
 use crate::source::{Loader, Sources};
 use crate::span::Span;
+use crate::study::{Study, Variant};
 use crate::suggest;
 use crate::tree::{self, Entry, Kind, Table, Value};
 
@@ -60,12 +61,23 @@ pub fn merge(
     loader: &Loader,
     sources: &mut Sources,
     path: &Path,
+    over: Option<&Over<'_>>,
     sets: &[String],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Merged {
     let mut merged = Merged::default();
     let mut layers: Vec<Table> = Vec::new();
-    read_chain(loader, sources, path, &mut layers, &mut merged, diagnostics);
+    match over {
+        None => read_chain(
+            loader,
+            sources,
+            (path, None),
+            &mut layers,
+            &mut merged,
+            diagnostics,
+        ),
+        Some(over) => read_variant(loader, sources, over, &mut layers, &mut merged, diagnostics),
+    }
     // A number too large for 64 bits or a date leaves the rest of its file readable.
     merged.complete &= diagnostics
         .iter()
@@ -93,16 +105,88 @@ pub fn merge(
     merged
 }
 
+/// A variant of a study, which lies over the study's base.
+pub struct Over<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// The variant.
+    pub variant: &'a Variant,
+}
+
+/// Reads the base, the keys for all runs of the study, and what the variant changes; the last layer
+/// comes first. An overlay that extends a file brings the base with it.
+fn read_variant(
+    loader: &Loader,
+    sources: &mut Sources,
+    over: &Over<'_>,
+    layers: &mut Vec<Table>,
+    merged: &mut Merged,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let Over { study, variant } = over;
+    let text = study.sources.get(0).map_or("", |it| it.text.as_str());
+    let source = sources.add(study.path.to_string_lossy(), text);
+    merged
+        .layers
+        .push((source, Layer::File(study.path.clone())));
+    let here = |span: Span| Span { source, ..span };
+    let base = &study.base;
+    layers.push(variant.keys.in_source(source));
+    let Some(overlay) = &variant.overlay else {
+        layers.push(study.common.in_source(source));
+        let start = (base.path.as_path(), Some(here(base.span)));
+        read_chain(loader, sources, start, layers, merged, diagnostics);
+        return;
+    };
+    let before = layers.len();
+    let start = (overlay.path.as_path(), Some(here(overlay.span)));
+    read_chain(loader, sources, start, layers, merged, diagnostics);
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    // Files of the chain after the study's own text, in the order in which they were read.
+    let chain: Vec<PathBuf> = merged.layers[1..]
+        .iter()
+        .filter_map(|(_, layer)| match layer {
+            Layer::File(path) => Some(real(path)),
+            Layer::Set | Layer::Preset => None,
+        })
+        .collect();
+    let common = study.common.in_source(source);
+    match chain.iter().position(|path| *path == real(&base.path)) {
+        Some(at) => {
+            let at = (before + at).min(layers.len());
+            layers.insert(at, common);
+        }
+        None if chain.len() == 1 => {
+            layers.push(common);
+            let start = (base.path.as_path(), Some(here(base.span)));
+            read_chain(loader, sources, start, layers, merged, diagnostics);
+        }
+        None => diagnostics.push(
+            Diagnostic::error(
+                codes::OTHER_BASE,
+                format!(
+                    "`{}` extends other files, but not the base of the study",
+                    overlay.path.display()
+                ),
+            )
+            .at(here(overlay.span), "this overlay")
+            .with(here(base.span), "the base")
+            .help("take `extends` out, or let it lead to the base".to_string()),
+        ),
+    }
+}
+
+/// Reads the file at a path and its parents; with the path comes where it is named.
 fn read_chain(
     loader: &Loader,
     sources: &mut Sources,
-    path: &Path,
+    (path, named): (&Path, Option<Span>),
     layers: &mut Vec<Table>,
     merged: &mut Merged,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let mut path = path.to_path_buf();
-    let mut named: Option<Span> = None;
+    let mut named = named;
     let mut seen: Vec<(PathBuf, String)> = Vec::new();
     loop {
         let display = path.to_string_lossy().into_owned();

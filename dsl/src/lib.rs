@@ -28,6 +28,7 @@ pub mod schema;
 pub mod source;
 pub mod span;
 mod suggest;
+pub mod study;
 mod tiles;
 pub mod tree;
 mod validate;

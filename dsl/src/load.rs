@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::checks;
 use crate::component::Library;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::layers;
+use crate::layers::{self, Over};
 use crate::lower;
 use crate::model::Model;
 use crate::source::{Loader, Sources};
@@ -19,7 +19,7 @@ use crate::validate;
 /// # Errors
 /// Every error found, in the order of files and lines.
 pub fn load(path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
-    load_with(Loader::for_file(path), path, sets)
+    load_with(Loader::for_file(path), path, None, sets)
 }
 
 /// As [`load`], of a text that stands in for the file at `path`, such as the one that a package
@@ -28,7 +28,7 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
 /// # Errors
 /// As [`load`].
 pub fn load_text(path: &Path, text: &str, sets: &[String]) -> Result<Model, Diagnostics> {
-    load_with(Loader::for_text(path, text), path, sets)
+    load_with(Loader::for_text(path, text), path, None, sets)
 }
 
 /// Lets the loader read the components that a resolved graph file holds. What is wrong with the file is
@@ -46,12 +46,18 @@ fn hold_components(loader: &mut Loader, path: &Path) {
     }
 }
 
-fn load_with(mut loader: Loader, path: &Path, sets: &[String]) -> Result<Model, Diagnostics> {
+/// As [`load`] by `loader`, with a variant of a study `over` the file.
+pub(crate) fn load_with(
+    mut loader: Loader,
+    path: &Path,
+    over: Option<&Over<'_>>,
+    sets: &[String],
+) -> Result<Model, Diagnostics> {
     hold_components(&mut loader, path);
     let mut library = Library::embedded();
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     let mut sources: Sources = std::mem::take(&mut library.sources);
-    let merged = layers::merge(&loader, &mut sources, path, sets, &mut diagnostics);
+    let merged = layers::merge(&loader, &mut sources, path, over, sets, &mut diagnostics);
     library.sources = sources;
     let fail =
         |list: Vec<Diagnostic>, sources: Sources| Err(Diagnostics { list, sources }.sorted());

@@ -161,7 +161,7 @@ pub fn reference() -> String {
 /// The reference page of all diagnostic codes, in Markdown.
 pub fn code_reference() -> String {
     let mut text = String::from(
-        "# Diagnostic codes\n\nThose of the graph files. Running has its own: [run-codes.md](run-codes.md).\n",
+        "# Diagnostic codes\n\nThose of graph files and studies. Running has its own: [run-codes.md](run-codes.md).\n",
     );
     for entry in crate::codes::CODES {
         let _ = write!(

@@ -87,6 +87,23 @@ impl Value {
         }
     }
 
+    /// This value with all places in source `source`.
+    #[must_use]
+    pub fn in_source(&self, source: u32) -> Self {
+        let kind = match &self.kind {
+            Kind::Array(items) => {
+                Kind::Array(items.iter().map(|item| item.in_source(source)).collect())
+            }
+            Kind::Table(table) => Kind::Table(table.in_source(source)),
+            plain => plain.clone(),
+        };
+        let span = Span {
+            source,
+            ..self.span
+        };
+        Self { kind, span }
+    }
+
     /// The value as a component argument; tables are none.
     pub fn argument(&self) -> Option<Argument> {
         Some(match &self.kind {
@@ -109,6 +126,20 @@ impl Table {
     /// The entry of `key`.
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
+    }
+
+    /// This table with all places in source `source`.
+    #[must_use]
+    pub fn in_source(&self, source: u32) -> Self {
+        let here = |span: Span| Span { source, ..span };
+        let entry = |entry: &Entry| Entry {
+            key: here(entry.key),
+            value: entry.value.in_source(source),
+        };
+        let entries = self.entries.iter();
+        Self {
+            entries: entries.map(|(key, it)| (key.clone(), entry(it))).collect(),
+        }
     }
 
     /// The value at a dotted path of bare keys.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use mm1_dsl::model::Model;
+use mm1_dsl::study::Study;
 use mm1_dsl::{diff, load};
 
 /// Graph files under `models/` but components and presets.
@@ -20,7 +21,7 @@ fn model_files() -> Vec<PathBuf> {
                 .to_string_lossy()
                 .into_owned();
             if path.is_dir() {
-                if !["components", "presets", "weights"].contains(&name.as_str()) {
+                if !["components", "presets", "studies", "weights"].contains(&name.as_str()) {
                     waiting.push(path);
                 }
             } else if name.ends_with(".toml") {
@@ -41,6 +42,29 @@ fn every_model_is_legal() {
             panic!("{}:\n{diagnostics}", file.display());
         }
     }
+}
+
+#[test]
+fn every_study_is_legal() {
+    let entries = std::fs::read_dir("../models/studies").expect("the folder is readable");
+    let mut variants = 0;
+    for entry in entries {
+        let path = entry.expect("is readable").path();
+        let study = Study::read(&path).unwrap_or_else(|error| panic!("{error}"));
+        let base = study.load(&study.variants[0], &[]).expect("is legal");
+        for variant in &study.variants[1..] {
+            let model = study.load(variant, &[]);
+            let model = model.unwrap_or_else(|error| panic!("{}:\n{error}", variant.name));
+            for (key, value) in &variant.factors {
+                let found = model.keys.get(key).expect("a key of the model");
+                assert_eq!(found.to_string().trim_matches('"'), value);
+            }
+            // What the study sets for all runs lies under an overlay's chain, not beside it.
+            assert_eq!(model.train.steps, base.train.steps, "{}", variant.name);
+            variants += 1;
+        }
+    }
+    assert!(variants >= 14, "{variants}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One file per command; each prints its data on standard output.
 
+pub mod ablate;
 pub mod bench;
 pub mod bisect;
 pub mod compare;

@@ -1,7 +1,7 @@
 //! `mm1c train`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use mm1_runtime::tokenizer::Tokenizer;
 use mm1_runtime::train::{Ending, Run, State, split_threads, train};
 
 use super::print_table;
-use crate::args::TrainArgs;
+use crate::args::{ProgramArgs, TrainArgs};
 use crate::compile::{package_and_texts, threads};
 use crate::convert::{batch_shape, data_config, train_config};
 use crate::failure::Failure;
@@ -33,63 +33,17 @@ use crate::{device, given};
 /// Everything that can be wrong with a model, its data, its run directory or the run itself.
 pub fn run(args: &TrainArgs, begun: Instant) -> Result<(), Failure> {
     let (model, program) = given::open(&args.model.model, &args.model.sets, &args.program)?;
-    let (kernels, loaders) = split_threads(threads(program.threads), program.device);
-    // Before anything is compiled or written.
-    let device = device::open(program.device, kernels)?;
-    let mut config = train_config(&model)?;
-    let data = data_config(&model)?;
     let directory = args.run_dir.clone();
-    let directory = RunDir::open(&directory.unwrap_or_else(|| default_run_dir(&model)))?;
-    let store = directory.checkpoints(model.train.keep_checkpoints as usize);
-    let origin = Origin::choose(&args.resume, &directory, &store, &model)?;
-    let tokenizer = tokenizer(&model, &data, directory.path())?;
-    let (package, texts) = package_and_texts(&model, &program)?;
-    config.load_ahead = loaders > 0;
-    config.peak_flops = args.peak_gflops.map(|gflops| gflops * 1e9);
-    let pipeline = open_pipeline(&data, &package, &tokenizer)?;
-    let shape = batch_shape(&package.model);
-    let held_out = evaluate::open(&data, &tokenizer, shape, config.evaluation.examples)?;
-    for fault in held_out.iter().flat_map(|it| &it.faults) {
-        eprintln!("skipped: {fault}");
-    }
-    let mut executor = Executor::with_device(Arc::clone(&package), device)?;
-    let Beginning { state, events } = begin(&model, origin, &store, &mut executor, &pipeline)?;
-    // Only now, when nothing is left that could refuse the run.
-    let kept_tokenizer = directory.path().join(TOKENIZER);
-    directory.write(&kept_tokenizer, tokenizer.json().as_bytes())?;
-    directory.write(&directory.resolved(), model.resolved.as_bytes())?;
-    let environment = environment(&executor, kernels, loaders);
-    directory.write(&directory.environment(), environment.as_bytes())?;
-    directory.write(&directory.graph(), texts.graph.as_bytes())?;
-    directory.write(&directory.plan(), texts.plan.as_bytes())?;
-    directory.write(&directory.summary(), texts.summary.as_bytes())?;
-    let mut log = Log::open(&directory.log())?;
-    log.push(&Event::Start {
-        model: model.name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        code: Code::of(&package),
-        kernel_threads: kernels,
-        loader_threads: loaders,
-        steps: config.steps,
-    })?;
-    for event in events.into_iter().chain(bad_samples(&pipeline, &held_out)) {
-        log.push(&event)?;
-    }
-    let mut save = |executor: &Executor, state: &State| save(&store, &model, executor, state);
-    let stop = Stop::listen()?;
-    let run = Run {
-        engine: &mut executor,
-        pipeline,
-        evaluations: &held_out,
-        metrics: Metrics::open(&directory.metrics(), state.step)?
-            .with_board(&directory.board(), state.step)?,
-        log,
-        begun,
-        directory: directory.path().to_path_buf(),
-        save: &mut save,
-        stop: &|| stop.asked(),
+    let directory = directory.unwrap_or_else(|| default_run_dir(&model));
+    let job = Job {
+        model: &model,
+        program: &program,
+        directory: &directory,
+        resume: &args.resume,
+        peak_gflops: args.peak_gflops,
+        stop: None,
     };
-    match train(&config, run, state)? {
+    match job.train(begun)? {
         Ending::Stopped(_) => {}
         Ending::Finished(results) => {
             if !results.is_empty() {
@@ -97,10 +51,95 @@ pub fn run(args: &TrainArgs, begun: Instant) -> Result<(), Failure> {
                 print_table(&head, &rows);
                 eprintln!("{}", evaluate::TABLE_NOTE);
             }
-            eprintln!("report: {}", directory.report().display());
+            eprintln!("report: {}", directory.join("report.html").display());
         }
     }
     Ok(())
+}
+
+/// One run.
+pub struct Job<'a> {
+    /// What is trained.
+    pub model: &'a Model,
+    /// What to run of it.
+    pub program: &'a ProgramArgs,
+    /// Folder of the run.
+    pub directory: &'a Path,
+    /// `auto`, `never` or a checkpoint.
+    pub resume: &'a str,
+    /// Peak rate of the machine.
+    pub peak_gflops: Option<f64>,
+    /// What is asked whether to stop; without it the run listens to signals itself once it begins.
+    pub stop: Option<&'a Stop>,
+}
+
+impl Job<'_> {
+    /// Trains from the start or from a checkpoint; `begun` is when that was asked for.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn train(&self, begun: Instant) -> Result<Ending, Failure> {
+        let Job { model, program, .. } = self;
+        let (kernels, loaders) = split_threads(threads(program.threads), program.device);
+        // Before anything is compiled or written.
+        let device = device::open(program.device, kernels)?;
+        let mut config = train_config(model)?;
+        let data = data_config(model)?;
+        let directory = RunDir::open(self.directory)?;
+        let store = directory.checkpoints(model.train.keep_checkpoints as usize);
+        let origin = Origin::choose(self.resume, &directory, &store, model)?;
+        let tokenizer = tokenizer(model, &data, directory.path())?;
+        let (package, texts) = package_and_texts(model, program)?;
+        config.load_ahead = loaders > 0;
+        config.peak_flops = self.peak_gflops.map(|gflops| gflops * 1e9);
+        let pipeline = open_pipeline(&data, &package, &tokenizer)?;
+        let shape = batch_shape(&package.model);
+        let held_out = evaluate::open(&data, &tokenizer, shape, config.evaluation.examples)?;
+        for fault in held_out.iter().flat_map(|it| &it.faults) {
+            eprintln!("skipped: {fault}");
+        }
+        let mut executor = Executor::with_device(Arc::clone(&package), device)?;
+        let Beginning { state, events } = begin(model, origin, &store, &mut executor, &pipeline)?;
+        // Only now, when nothing is left that could refuse the run.
+        let kept_tokenizer = directory.path().join(TOKENIZER);
+        directory.write(&kept_tokenizer, tokenizer.json().as_bytes())?;
+        directory.write(&directory.resolved(), model.resolved.as_bytes())?;
+        let environment = environment(&executor, kernels, loaders);
+        directory.write(&directory.environment(), environment.as_bytes())?;
+        directory.write(&directory.graph(), texts.graph.as_bytes())?;
+        directory.write(&directory.plan(), texts.plan.as_bytes())?;
+        directory.write(&directory.summary(), texts.summary.as_bytes())?;
+        let mut log = Log::open(&directory.log())?;
+        log.push(&Event::Start {
+            model: model.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            code: Code::of(&package),
+            kernel_threads: kernels,
+            loader_threads: loaders,
+            steps: config.steps,
+        })?;
+        for event in events.into_iter().chain(bad_samples(&pipeline, &held_out)) {
+            log.push(&event)?;
+        }
+        let mut save = |executor: &Executor, state: &State| save(&store, model, executor, state);
+        let stop = match self.stop {
+            Some(stop) => stop.clone(),
+            None => Stop::listen()?,
+        };
+        let run = Run {
+            engine: &mut executor,
+            pipeline,
+            evaluations: &held_out,
+            metrics: Metrics::open(&directory.metrics(), state.step)?
+                .with_board(&directory.board(), state.step)?,
+            log,
+            begun,
+            directory: directory.path().to_path_buf(),
+            save: &mut save,
+            stop: &|| stop.asked(),
+        };
+        Ok(train(&config, run, state)?)
+    }
 }
 
 /// Samples that were found to be unusable before the first step.

@@ -1,6 +1,7 @@
 //! The command line from the outside: training, resuming, faults and the small commands, each
 //! on a model whose steps take milliseconds.
 
+mod ablating;
 mod commands;
 mod data_faults;
 mod determinism;

@@ -60,6 +60,53 @@ pub struct Evaluated {
     pub answers: Vec<String>,
 }
 
+/// What of a model decides which scores it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scored {
+    /// Side of the encoder's input, pixels.
+    pub resolution: usize,
+    /// Whether it continues text.
+    pub speaks: bool,
+}
+
+/// Names of the results that a run has at its end, baselines aside, without reading any data: those of
+/// [`by_name`], if each source has what its `evaluation_path` promises.
+pub fn names(config: &DataConfig, model: &Scored) -> Vec<String> {
+    let kept = kept_scenes(config);
+    let mut out = Vec::new();
+    for (index, source) in config.sources.iter().enumerate() {
+        let scenes = source.kind == "scenes";
+        let held_out = match scenes {
+            true => Some(index) == kept && source.task != "question" && model.resolution >= 16,
+            false => source.evaluation_path.is_some(),
+        };
+        if !held_out {
+            continue;
+        }
+        let scores: &[&str] = match (scenes, model.speaks) {
+            (_, false) => &[],
+            (true, true) => &["colour", "shape", "count", "all"],
+            (false, true) if source.task == "caption" && !source.classes.is_empty() => &["class"],
+            (false, true) => &[],
+        };
+        let name = |score: &str| format!("{}.{score}", source.name);
+        out.push(name("loss"));
+        out.extend(scores.iter().map(|it| name(it)));
+    }
+    out
+}
+
+/// The one source of scenes that is evaluated.
+fn kept_scenes(config: &DataConfig) -> Option<usize> {
+    let scenes = |task: &str| {
+        let mut all = config.sources.iter();
+        all.position(|it| it.kind == "scenes" && it.task == task)
+    };
+    scenes("caption")
+        .or_else(|| scenes("question"))
+        .or_else(|| scenes("interleaved"))
+}
+
 /// The held-out parts of a run's sources.
 ///
 /// Of several sources of scenes one is kept, a captioning one if there is any: they share
@@ -73,15 +120,7 @@ pub fn open(
     shape: BatchShape,
     examples: usize,
 ) -> Result<Vec<Evaluation>, RunError> {
-    let scenes = |task: Option<&str>| {
-        config
-            .sources
-            .iter()
-            .position(|it| it.kind == "scenes" && task.is_none_or(|task| it.task == task))
-    };
-    let kept = scenes(Some("caption"))
-        .or(scenes(Some("question")))
-        .or(scenes(Some("interleaved")));
+    let kept = kept_scenes(config);
     let mut out = Vec::new();
     for (index, source) in config.sources.iter().enumerate() {
         if source.kind == "scenes" && Some(index) != kept {

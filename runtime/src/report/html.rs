@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::escape;
 use crate::engine::RunError;
 
 /// A held-out picture with the model's words.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// `data:` address of the picture ([`super::png_data_uri`]).
     pub picture: String,
@@ -40,7 +42,8 @@ pub struct Report {
     pub config: String,
 }
 
-const STYLE: &str = "\
+/// Rules of all pages.
+pub(super) const STYLE: &str = "\
 :root{color-scheme:light dark;--back:#fff;--text:#1c1c1c;--soft:#666;--line:#ddd;--card:#f6f6f6}
 @media(prefers-color-scheme:dark){:root{--back:#16181c;--text:#e6e6e6;--soft:#a0a0a0;--line:#333;--card:#20242a}}
 body{background:var(--back);color:var(--text);font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -99,7 +102,8 @@ impl Report {
 }
 
 impl Sample {
-    fn write(&self, out: &mut String) {
+    /// The picture with its words.
+    pub(super) fn write(&self, out: &mut String) {
         let _ = write!(
             out,
             "<figure><img src=\"{}\" alt=\"{}\"/><figcaption>",
@@ -119,7 +123,8 @@ impl Sample {
     }
 }
 
-fn table(out: &mut String, head: &[String], rows: impl Iterator<Item = Vec<String>>) {
+/// A table; the head may be empty.
+pub(super) fn table(out: &mut String, head: &[String], rows: impl Iterator<Item = Vec<String>>) {
     out.push_str("<table>\n");
     if !head.is_empty() {
         row(out, "th", head);
@@ -138,14 +143,18 @@ fn row(out: &mut String, tag: &str, cells: &[String]) {
     out.push_str("</tr>\n");
 }
 
-/// Writes `report.html` and `loss.svg` into `directory`.
+/// Writes `report.html`, `loss.svg` and `samples.json`, which has the held-out pictures for other pages,
+/// into `directory`.
 ///
 /// # Errors
 /// Where a file cannot be written.
 pub fn write_report(directory: &Path, report: &Report) -> Result<(), RunError> {
+    let samples = serde_json::to_string(&report.samples)
+        .map_err(|error| RunError::io(directory, std::io::Error::other(error)))?;
     for (name, text) in [
         ("loss.svg", &report.curve),
         ("report.html", &report.to_html()),
+        ("samples.json", &samples),
     ] {
         let path = directory.join(name);
         std::fs::write(&path, text).map_err(|source| RunError::io(&path, source))?;

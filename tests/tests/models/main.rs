@@ -35,7 +35,7 @@ fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
-                if !["components", "presets", "weights"].contains(&name) {
+                if !["components", "presets", "studies", "weights"].contains(&name) {
                     waiting.push(path);
                 }
             } else if name.ends_with(end) {

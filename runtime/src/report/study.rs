@@ -1,0 +1,188 @@
+//! The page of a study: verdicts, curves, what each variant changes, what it says of pictures. One file
+//! without outside files or scripts, light or dark as the reader's system says.
+
+use std::fmt::Write as _;
+
+use super::escape;
+use super::html::{STYLE, Sample, table};
+
+/// A table with its title.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StudyTable {
+    /// What it is.
+    pub title: String,
+    /// The head.
+    pub head: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+    /// What the numbers mean, below; may be empty.
+    pub note: String,
+}
+
+/// A variant's part of the page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StudyVariant {
+    /// Its name.
+    pub name: String,
+    /// Keys that it changes, a line each.
+    pub changes: String,
+    /// Held-out pictures with what it says of them.
+    pub samples: Vec<Sample>,
+}
+
+/// Everything on the page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StudyPage {
+    /// Name of the study.
+    pub title: String,
+    /// What was compared, in a sentence.
+    pub lead: String,
+    /// The first stands above the curves, the others below.
+    pub tables: Vec<StudyTable>,
+    /// Charts, SVG text.
+    pub curves: Vec<String>,
+    /// The base and the variants.
+    pub variants: Vec<StudyVariant>,
+    /// The study's file.
+    pub source: String,
+}
+
+/// Rules beside those of a run's report.
+const MORE: &str = "\
+body{max-width:72rem}.wide{overflow-x:auto}td,th{white-space:nowrap}\
+tr td:first-child{font-weight:600}\
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:1rem}\
+.samples{grid-template-columns:repeat(auto-fill,minmax(9rem,1fr))}\
+td.good{color:var(--good)}td.bad{color:var(--bad)}\
+:root{--good:#176b39;--bad:#a3341c}\
+@media(prefers-color-scheme:dark){:root{--good:#6fd6a2;--bad:#ff9d7c}}";
+
+impl StudyPage {
+    /// The page.
+    pub fn to_html(&self) -> String {
+        let mut out = format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n\
+             <title>{0}</title>\n<style>{STYLE}{MORE}</style>\n</head>\n<body>\n<h1>{0}</h1>\n\
+             <p>{1}</p>\n",
+            escape(&self.title),
+            escape(&self.lead)
+        );
+        let mut tables = self.tables.iter();
+        if let Some(first) = tables.next() {
+            first.write(&mut out);
+        }
+        if !self.curves.is_empty() {
+            out.push_str("<h2>Curves</h2>\n<div class=\"charts\">\n");
+            for curve in &self.curves {
+                let _ = writeln!(out, "<div>{curve}</div>");
+            }
+            out.push_str("</div>\n");
+        }
+        tables.for_each(|it| it.write(&mut out));
+        out.push_str("<h2>What each variant changes</h2>\n");
+        for variant in &self.variants {
+            let changes = match variant.changes.trim_end() {
+                "" => "nothing",
+                changes => changes,
+            };
+            let (name, changes) = (escape(&variant.name), escape(changes));
+            let _ = writeln!(out, "<h3>{name}</h3>\n<pre>{changes}</pre>");
+        }
+        if self.variants.iter().any(|it| !it.samples.is_empty()) {
+            out.push_str("<h2>Held-out pictures</h2>\n");
+        }
+        for variant in self.variants.iter().filter(|it| !it.samples.is_empty()) {
+            let name = escape(&variant.name);
+            let _ = writeln!(out, "<h3>{name}</h3>\n<div class=\"samples\">");
+            variant.samples.iter().for_each(|it| it.write(&mut out));
+            out.push_str("</div>\n");
+        }
+        if !self.source.is_empty() {
+            let source = escape(&self.source);
+            let _ = writeln!(out, "<h2>The study</h2>\n<pre>{source}</pre>");
+        }
+        out.push_str("</body>\n</html>\n");
+        out
+    }
+}
+
+impl StudyTable {
+    fn write(&self, out: &mut String) {
+        let _ = writeln!(
+            out,
+            "<h2>{}</h2>\n<div class=\"wide\">",
+            escape(&self.title)
+        );
+        let mut text = String::new();
+        table(&mut text, &self.head, self.rows.iter().cloned());
+        // Words stand beside the colour: nothing relies on it.
+        for (word, class) in [("better", "good"), ("worse", "bad")] {
+            let plain = format!("<td>{word}</td>");
+            text = text.replace(&plain, &format!("<td class=\"{class}\">{word}</td>"));
+        }
+        out.push_str(&text);
+        out.push_str("</div>\n");
+        if !self.note.is_empty() {
+            let _ = writeln!(out, "<p class=\"soft\">{}</p>", escape(&self.note));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::svg::tests::well_formed;
+    use crate::report::{Series, line_chart};
+
+    #[test]
+    fn the_page_nests_and_needs_nothing_else() {
+        let series = Series {
+            name: "base".into(),
+            points: vec![(1.0, 2.0), (2.0, 1.0)],
+        };
+        let table = StudyTable {
+            title: "Verdicts".into(),
+            head: vec!["variant".into(), "verdict".into()],
+            rows: vec![
+                vec!["tokens <9>".into(), "better".into()],
+                vec!["mlp".into(), "worse".into()],
+                vec!["pool".into(), "within noise".into()],
+            ],
+            note: "Student's".into(),
+        };
+        let page = StudyPage {
+            title: "a & b".into(),
+            lead: "two variants".into(),
+            tables: vec![table.clone(), table],
+            curves: vec![line_chart("loss", "step", "nats", &[series])],
+            variants: vec![StudyVariant {
+                name: "mlp".into(),
+                changes: "~ connector.kind: \"avg-pool\" -> \"mlp\"\n".into(),
+                samples: vec![Sample {
+                    picture: "data:image/png;base64,AA==".into(),
+                    answer: "two <red> circles".into(),
+                    ..Sample::default()
+                }],
+            }],
+            source: "base = \"x.toml\"".into(),
+        };
+        let html = page.to_html();
+        well_formed(html.trim_start_matches("<!doctype html>\n")).expect("the page nests");
+        for part in [
+            "a &amp; b",
+            "tokens &lt;9&gt;",
+            "<td class=\"good\">better</td>",
+            "<td class=\"bad\">worse</td>",
+            "<td>within noise</td>",
+            "-&gt; &quot;mlp&quot;",
+            "two &lt;red&gt; circles",
+            "<svg",
+            "prefers-color-scheme:dark",
+        ] {
+            assert!(html.contains(part), "{part} is missing");
+        }
+        assert!(!html.contains("<script") && !html.contains("https://"));
+        assert_eq!(html.matches("http://").count(), 1, "the SVG namespace");
+    }
+}
