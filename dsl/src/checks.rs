@@ -675,7 +675,7 @@ impl Context<'_> {
             let tasks: &[&str] = match kind {
                 "image-folder" => &["caption"],
                 "webdataset" | "json-lines" | "parquet" => &["caption", "interleaved", "text"],
-                _ => &["caption", "question", "interleaved", "text"],
+                _ => &["caption", "question", "digits", "interleaved", "text"],
             };
             if !tasks.contains(&task) {
                 let known = quoted_list(tasks.iter().copied());

@@ -151,7 +151,7 @@ codes! {
     STUDY_BUDGET = 73, "study over its budget",
         "The plan costs more than `budget` allows: take variants, seeds or steps away, or allow more. `mm1c ablate --plan-only` prints the cost.";
     UNKNOWN_SCORE = 74, "unknown score",
-        "`score` is `SOURCE.loss`, or for captions of scenes `SOURCE.colour`, `.shape`, `.count`, `.all`, and with classes `SOURCE.class`; the source has held-out examples in every variant.";
+        "`score` is `SOURCE.loss`, or for captions of scenes `SOURCE.colour`, `.shape`, `.count`, `.all`, for digits `SOURCE.digits`, `.all`, and with classes `SOURCE.class`; the source has held-out examples in every variant.";
     STUDY_DECIDES = 75, "key that the study decides",
         "Steps follow from the base's and from `hold`, seeds from `seeds`; a variant that set them itself would be compared with another base. Change the base, or give them in the study's `set`, which is for all runs.";
 }

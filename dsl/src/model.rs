@@ -332,7 +332,7 @@ pub enum MixtureUnit {
 pub struct Source {
     /// `kind`: `scenes` (built-in generator), `image-folder`, `webdataset`, `json-lines`, `parquet`.
     pub kind: String,
-    /// `task`: `caption`, `question`, `interleaved` or `text` (for `scenes`); `caption` otherwise.
+    /// `task`: `caption`, `question`, `digits`, `interleaved` or `text` (for `scenes`); `caption` otherwise.
     pub task: String,
     /// `weight`: share in the mixture; weights are normalised.
     pub weight: f64,

@@ -13,6 +13,8 @@ use crate::args::CompareArgs;
 use crate::compile::load_model;
 use crate::failure::Failure;
 use crate::runs::{RunFiles, State, is_baseline, shown};
+use crate::study::results::with_deviation;
+use crate::study::statistics::Spread;
 use crate::trained::CONFIG;
 
 /// Keys that make a repetition of a run, not another model.
@@ -69,16 +71,14 @@ struct Score {
     name: String,
     values: Vec<Option<f64>>,
     /// Of each group of two runs or more that all have it.
-    groups: Vec<Spread>,
+    groups: Vec<Repetitions>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
-struct Spread {
+struct Repetitions {
     group: usize,
-    runs: usize,
-    mean: f64,
-    /// Of one run from their mean, with one degree of freedom less than runs.
-    deviation: f64,
+    #[serde(flatten)]
+    spread: Spread,
 }
 
 /// Compares runs.
@@ -236,15 +236,8 @@ fn scores(runs: &[RunFiles], groups: &[usize]) -> Vec<Score> {
             let own = values.iter().zip(groups).filter(|it| *it.1 == group);
             let own: Option<Vec<f64>> = own.map(|it| *it.0).collect();
             let own = own.filter(|own| own.len() > 1)?;
-            let n = own.len() as f64;
-            let mean = own.iter().sum::<f64>() / n;
-            let squares = own.iter().map(|it| (it - mean) * (it - mean)).sum::<f64>();
-            Some(Spread {
-                group,
-                runs: own.len(),
-                mean,
-                deviation: (squares / (n - 1.0)).sqrt(),
-            })
+            let spread = Spread::of(&own)?;
+            Some(Repetitions { group, spread })
         };
         Score {
             name: name.to_owned(),
@@ -325,14 +318,10 @@ impl Comparison {
             score.groups.iter().map(|it| {
                 let names = self.runs.iter().filter(|run| run.group == it.group);
                 let names: Vec<&str> = names.map(|it| &*it.name).collect();
-                let (mean, deviation) = (
-                    shown(&score.name, it.mean),
-                    shown(&score.name, it.deviation),
-                );
                 vec![
                     score.name.clone(),
                     names.join(", "),
-                    format!("{mean} ± {deviation}"),
+                    with_deviation(&score.name, &it.spread),
                 ]
             })
         });
@@ -422,12 +411,13 @@ mod tests {
             panic!("{:?}", comparison.scores);
         };
         assert_eq!(score.values, [Some(0.5), Some(0.7), Some(0.9)]);
-        let [spread] = &score.groups[..] else {
+        let [Repetitions { group, spread }] = &score.groups[..] else {
             panic!("{score:?}");
         };
-        assert_eq!((spread.group, spread.runs), (0, 2));
+        assert_eq!((*group, spread.count), (0, 2));
         assert!((spread.mean - 0.6).abs() < 1e-12);
-        assert!((spread.deviation - 0.02f64.sqrt()).abs() < 1e-12);
+        let deviation = spread.deviation.expect("two runs");
+        assert!((deviation - 0.02f64.sqrt()).abs() < 1e-12);
         let text = comparison.text();
         for line in ["train.lr    1  1  2", "scenes.all  50.0 %  70.0 %  90.0 %"] {
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

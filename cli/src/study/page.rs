@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use mm1_runtime::report::{Sample, Series, StudyPage, StudyTable, StudyVariant, line_chart};
+use mm1_runtime::report::{
+    Sample, Series, StudyPage, StudyPicture, StudyTable, StudyVariant, line_chart,
+};
 
 use super::plan::{Plan, PlannedRun, short};
 use super::results::{Results, Rows};
@@ -12,9 +14,9 @@ use crate::runs::RunFiles;
 
 /// Points of a curve.
 const POINTS: u64 = 60;
-/// Variants in a chart, besides the base.
-const LINES: usize = 5;
-/// Held-out pictures of a variant on the page.
+/// Variants in a chart, besides the base: a chart has four colours.
+const LINES: usize = 3;
+/// Held-out pictures of a variant on the page, with the words of its first seed.
 const SAMPLES: usize = 6;
 
 /// Writes `study.html` and `study.json` into `folder`.
@@ -44,8 +46,12 @@ fn page(plan: &Plan, results: &Results) -> StudyPage {
     let variant = |it: &super::plan::Planned| StudyVariant {
         name: it.variant.name.clone(),
         changes: it.diff.to_string(),
-        samples: it.runs.first().map(samples).unwrap_or_default(),
     };
+    let said = plan.variants.iter().map(|it| {
+        let samples = it.runs.first().map(samples).unwrap_or_default();
+        (it.variant.name.clone(), samples)
+    });
+    let said: Vec<(String, Vec<Sample>)> = said.collect();
     let seeds: Vec<String> = study.seeds.iter().map(u64::to_string).collect();
     StudyPage {
         title: study.name.clone(),
@@ -63,6 +69,7 @@ fn page(plan: &Plan, results: &Results) -> StudyPage {
             .collect(),
         curves: curves(plan),
         variants: plan.variants.iter().map(variant).collect(),
+        pictures: StudyPicture::together(&said),
         source: study
             .sources
             .get(0)

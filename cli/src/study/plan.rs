@@ -379,18 +379,13 @@ fn sets(study: &Study, variant: &Variant, steps: u64, seed: u64) -> Vec<String> 
     ]
 }
 
-/// Hash of what a model resolves to, its name aside, and of the project's components that it may call.
+/// Hash of what a model resolves to, its name aside; the project's components that it uses are in it.
 fn hash(model: &Model) -> String {
-    let lines = model.resolved.lines();
-    let text: Vec<&str> = lines.filter(|line| !line.starts_with("name = ")).collect();
-    let mut parts = vec![text.join("\n")];
-    let sources = model.sources();
-    for source in (0..).map_while(|index| sources.get(index)) {
-        if source.name.ends_with(".toml") && model.components.get(&source.name).is_some() {
-            parts.push(source.text.clone());
-        }
-    }
-    content_hash(parts.iter().map(|it| it.as_bytes()))
+    // Components below may have lines like the model's name.
+    let name = model.resolved.lines().position(|line| line.starts_with("name = "));
+    let lines = model.resolved.lines().enumerate();
+    let text: Vec<&str> = lines.filter(|it| Some(it.0) != name).map(|it| it.1).collect();
+    content_hash([text.join("\n").as_bytes()])
 }
 
 /// The models of the base and the variants, with the base's seeds and steps.

@@ -164,7 +164,7 @@ impl VariantResults {
 }
 
 /// A mean with its deviation.
-pub(super) fn with_deviation(name: &str, spread: &Spread) -> String {
+pub fn with_deviation(name: &str, spread: &Spread) -> String {
     let mean = shown(name, spread.mean);
     match spread.deviation {
         Some(deviation) => format!("{mean} ± {}", shown(name, deviation)),

@@ -65,14 +65,19 @@ pub enum Verdict {
     WithinNoise,
     /// All differences are zero: the runs are those of the base, or end where they do.
     Equal,
-    /// Fewer than two pairs.
+    /// One pair only.
     Undecided,
+    /// No pair of finished runs.
+    Missing,
 }
 
 impl Verdict {
     /// For differences of a score of which less is better, or more.
     pub fn of(differences: &[f64], lower_is_better: bool) -> Self {
-        if !differences.is_empty() && differences.iter().all(|it| *it == 0.0) {
+        if differences.is_empty() {
+            return Self::Missing;
+        }
+        if differences.iter().all(|it| *it == 0.0) {
             return Self::Equal;
         }
         let Some([low, high]) = Spread::of(differences).and_then(|it| it.interval()) else {
@@ -93,6 +98,7 @@ impl Verdict {
             Self::WithinNoise => "within noise",
             Self::Equal => "equal",
             Self::Undecided => "one seed",
+            Self::Missing => "no result",
         }
     }
 }
@@ -200,7 +206,7 @@ mod tests {
             (&[-0.30, 0.31, -0.29], true, Verdict::WithinNoise),
             (&[0.0, 0.0], true, Verdict::Equal),
             (&[-0.3], true, Verdict::Undecided),
-            (&[], true, Verdict::Undecided),
+            (&[], true, Verdict::Missing),
         ];
         for (differences, lower, verdict) in cases {
             assert_eq!(Verdict::of(differences, lower), verdict, "{differences:?}");

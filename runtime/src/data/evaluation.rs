@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::image::Picture;
 use crate::data::layout::{Cell, Example, Layout, Place};
+use crate::data::digits::{self, Digits};
 use crate::data::scene::{Triple, held_out_scene};
 use crate::data::source::{Fault, Part, Source};
 use crate::data::tiles::views;
@@ -19,6 +20,8 @@ pub const SCENES: usize = 500;
 pub enum Truth {
     /// A scene.
     Scene(Triple),
+    /// Digits in reading order.
+    Digits(Digits),
     /// A class, by its index in [`Evaluation::classes`].
     Class(usize),
     /// Free text only; not scored.
@@ -68,13 +71,15 @@ pub struct EvaluationScore {
     pub scored: usize,
     /// For scenes.
     pub scene: Option<score::SceneScore>,
+    /// For pictures of digits.
+    pub digits: Option<score::DigitScore>,
     /// For classes: share of texts that name exactly one class, the right one.
     pub class: Option<f64>,
 }
 
 impl Evaluation {
-    /// The held-out part of a source: [`SCENES`] scenes of triples never trained, or the
-    /// first `limit` samples under its `evaluation_path`; `None` where it has none. Scenes
+    /// The held-out part of a source: [`SCENES`] scenes of triples never trained, or as many
+    /// pictures of digits, or the first `limit` samples under its `evaluation_path`; `None` where it has none. Scenes
     /// have one of captions only, which stands in for `interleaved` where no source has that
     /// task. `shape` is that of a training batch.
     pub fn open(
@@ -105,17 +110,24 @@ impl Evaluation {
         if source.kind == "scenes" {
             let captions = |s: &SourceConfig| s.kind == "scenes" && s.task == "caption";
             let stands_in = source.task == "interleaved" && !config.sources.iter().any(captions);
-            if !(captions(source) || stands_in) || side < 16 {
+            let digits = source.task == "digits";
+            if !(captions(source) || stands_in || digits) || side < 16 {
                 return Ok(None);
             }
             evaluation.classes.clear();
             for index in 0..SCENES.min(limit) as u64 {
-                let (triple, picture) = held_out_scene(index, side);
+                let (picture, reference, truth) = if digits {
+                    let (digits, picture) = digits::held_out(index, side);
+                    (picture, digits::text(&digits), Truth::Digits(digits))
+                } else {
+                    let (triple, picture) = held_out_scene(index, side);
+                    (picture, triple.phrase(), Truth::Scene(triple))
+                };
                 let item = item(picture, &layout, &prompt);
                 let mut item = item.map_err(DataError::Source)?;
-                item.reference = triple.phrase();
+                item.reference = reference;
                 item.name = format!("held-out scene {index}");
-                item.truth = Truth::Scene(triple);
+                item.truth = truth;
                 evaluation.items.push(item);
             }
             return Ok(Some(evaluation));
@@ -206,13 +218,19 @@ impl Evaluation {
             Truth::Scene(triple) => Some((triple, answer(i))),
             _ => None,
         });
+        let digits = items.clone().filter_map(|(i, item)| match item.truth {
+            Truth::Digits(digits) => Some((digits, answer(i))),
+            _ => None,
+        });
         let classes = items.filter_map(|(i, item)| match item.truth {
             Truth::Class(class) => Some((class, answer(i))),
             _ => None,
         });
         let (scenes, classes): (Vec<_>, Vec<_>) = (scenes.collect(), classes.collect());
+        let digits: Vec<_> = digits.collect();
         EvaluationScore {
-            scored: scenes.len() + classes.len(),
+            scored: scenes.len() + digits.len() + classes.len(),
+            digits: (!digits.is_empty()).then(|| score::score_digits(digits)),
             scene: (!scenes.is_empty()).then(|| score::score_scenes(scenes)),
             class: (!classes.is_empty()).then(|| score::score_classes(&self.classes, classes)),
         }
@@ -221,16 +239,19 @@ impl Evaluation {
     /// The score of always answering what is most frequent.
     pub fn majority(&self) -> EvaluationScore {
         let mut scenes = Vec::new();
+        let mut digits = Vec::new();
         let mut classes = Vec::new();
         for item in &self.items {
             match item.truth {
                 Truth::Scene(triple) => scenes.push(triple),
+                Truth::Digits(said) => digits.push(said),
                 Truth::Class(class) => classes.push(class),
                 Truth::Text => {}
             }
         }
         EvaluationScore {
-            scored: scenes.len() + classes.len(),
+            scored: scenes.len() + digits.len() + classes.len(),
+            digits: (!digits.is_empty()).then(|| score::majority_of_digits(&digits)),
             scene: (!scenes.is_empty()).then(|| score::majority_of_scenes(&scenes)),
             class: (!classes.is_empty()).then(|| score::majority_of_classes(&classes)),
         }

@@ -9,6 +9,7 @@
 //! settled before packing, so models with other tokens per image see the same ones.
 
 pub mod documents;
+pub mod digits;
 mod draw;
 pub mod evaluation;
 pub mod export;
@@ -282,7 +283,9 @@ fn open_source(
     let name = &config.name;
     let fault = |why: String| DataError::Config(format!("source `{name}`: {why}"));
     let fits = match config.kind.as_str() {
-        "webdataset" | "json-lines" | "parquet" => config.task != "question",
+        "webdataset" | "json-lines" | "parquet" => {
+            !matches!(config.task.as_str(), "question" | "digits")
+        }
         "image-folder" => config.task == "caption",
         _ => true,
     };

@@ -6,7 +6,7 @@
 //! out, that is 40 of the 240 triples, the same ones in every run: training never draws
 //! them, evaluation draws nothing else.
 
-use crate::data::draw;
+use crate::data::{digits, draw};
 use crate::data::image::Picture;
 use crate::data::source::Part;
 use crate::philox::{Draws, Permutation, Philox, stream_of};
@@ -117,6 +117,8 @@ pub enum SceneTask {
     Interleaved,
     /// A sentence without a picture.
     Text,
+    /// A picture of digits, then what it says; see [`digits`].
+    Digits,
 }
 
 impl SceneTask {
@@ -127,6 +129,7 @@ impl SceneTask {
             "question" => Self::Question,
             "interleaved" => Self::Interleaved,
             "text" => Self::Text,
+            "digits" => Self::Digits,
             _ => return None,
         })
     }
@@ -223,6 +226,15 @@ impl Scenes {
                 parts
             }
             SceneTask::Text => vec![Part::Text(caption(triple, false, &mut draws) + ".")],
+            SceneTask::Digits => {
+                let said = digits::draw(&mut draws);
+                let mut parts = Vec::new();
+                if pictures {
+                    parts.push(Part::Picture(digits::render(&said, self.side, &mut draws)));
+                }
+                parts.push(Part::Text(digits::text(&said)));
+                parts
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::digits::{self, Digits};
 use crate::data::scene::{COLOURS, COUNTS, SHAPES, Triple};
 
 /// What a text says of a scene: indices as in [`Triple`], `None` where it says nothing.
@@ -51,6 +52,46 @@ pub struct SceneScore {
     pub count: f64,
     /// Share with all three right.
     pub all: f64,
+}
+
+/// Shares of right answers over pictures of digits, each in [0, 1].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DigitScore {
+    /// Share of digits that are right, each in its place.
+    pub digits: f64,
+    /// Share of pictures with all digits right.
+    pub all: f64,
+}
+
+/// Scores answers against the digits of the pictures, pairwise; zeros for no pictures.
+pub fn score_digits<'a>(pairs: impl IntoIterator<Item = (Digits, &'a str)>) -> DigitScore {
+    let (mut n, mut right, mut all) = (0usize, 0usize, 0usize);
+    for (digits, answer) in pairs {
+        let said = digits::parse(answer);
+        let hits = digits.iter().zip(&said).filter(|(a, b)| a == b).count();
+        right += hits;
+        all += usize::from(hits == digits::COUNT);
+        n += 1;
+    }
+    let n = n.max(1) as f64;
+    DigitScore {
+        digits: right as f64 / (n * digits::COUNT as f64),
+        all: all as f64 / n,
+    }
+}
+
+/// The score of always saying the most frequent digit of each place, and the most frequent picture.
+pub fn majority_of_digits(pictures: &[Digits]) -> DigitScore {
+    let place = |place: usize| {
+        let keys: Vec<usize> = pictures.iter().map(|it| usize::from(it[place])).collect();
+        most_frequent(&keys)
+    };
+    let whole = |it: &Digits| it.iter().fold(0, |sum, &digit| sum * 10 + usize::from(digit));
+    let wholes: Vec<usize> = pictures.iter().map(whole).collect();
+    DigitScore {
+        digits: (0..digits::COUNT).map(place).sum::<f64>() / digits::COUNT as f64,
+        all: most_frequent(&wholes),
+    }
 }
 
 /// Scores answers against what the pictures show, pairwise; zeros for no scenes.
@@ -180,6 +221,23 @@ mod tests {
             (majority.colour, majority.shape, majority.count),
             (0.75, 0.5, 0.25)
         );
+    }
+
+    #[test]
+    fn digits_count_in_their_places() {
+        let nine = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let score = score_digits([
+            (nine, "1 2 3 4 5 6 7 8 9"),
+            (nine, "1 2 3"),
+            (nine, "0 1 2 3 4 5 6 7 8"),
+        ]);
+        assert_eq!(score.digits, 12.0 / 27.0);
+        assert_eq!(score.all, 1.0 / 3.0);
+        let other = [1, 0, 0, 0, 0, 0, 0, 0, 0];
+        let majority = majority_of_digits(&[nine, nine, other]);
+        assert!((majority.digits - (1.0 + 8.0 * 2.0 / 3.0) / 9.0).abs() < 1e-12);
+        assert_eq!(majority.all, 2.0 / 3.0);
+        assert_eq!(score_digits([]), DigitScore::default());
     }
 
     #[test]

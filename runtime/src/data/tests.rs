@@ -23,7 +23,7 @@ pub(crate) const SHAPE: BatchShape = BatchShape {
     patches: 0,
 };
 
-fn source(name: &str, task: &str, weight: f64) -> SourceConfig {
+pub(crate) fn source(name: &str, task: &str, weight: f64) -> SourceConfig {
     SourceConfig {
         name: name.to_owned(),
         kind: "scenes".to_owned(),
@@ -61,7 +61,7 @@ pub(crate) fn config(mixture_unit: MixtureUnit) -> DataConfig {
     }
 }
 
-fn tokenizer() -> Arc<Tokenizer> {
+pub(crate) fn tokenizer() -> Arc<Tokenizer> {
     let config = config(MixtureUnit::Example);
     let texts = first_texts(&config, 60).expect("texts");
     assert_eq!(texts.len(), 60);
@@ -573,6 +573,38 @@ fn scenes_are_evaluated_on_held_out_triples() {
             .iter()
             .all(|source| of(source).is_none())
     );
+}
+
+#[test]
+fn digits_are_evaluated_by_place() {
+    let mut config = config(MixtureUnit::Example);
+    config.sources.push(source("plates", "digits", 1.0));
+    let tokenizer = tokenizer();
+    let plates = &config.sources[4];
+    let evaluation = Evaluation::open(&config, plates, &tokenizer, SHAPE, 300);
+    let evaluation = evaluation.expect("opens").expect("has one");
+    assert_eq!(evaluation.items.len(), 300);
+    let answers = evaluation.items.iter().map(|it| it.reference.clone());
+    let answers: Vec<String> = answers.collect();
+    let score = |answers: &[String]| {
+        let score = evaluation.score(answers);
+        assert_eq!((score.scored, score.scene), (300, None));
+        score.digits.expect("digits")
+    };
+    let perfect = score(&answers);
+    assert_eq!((perfect.digits, perfect.all), (1.0, 1.0));
+    let order = evaluation.shuffled_pictures();
+    let blind: Vec<String> = order.iter().map(|&i| answers[i].clone()).collect();
+    let blind = score(&blind);
+    assert!((0.06..0.14).contains(&blind.digits), "{blind:?}");
+    let majority = evaluation.majority().digits.expect("digits");
+    assert!((0.1..0.16).contains(&majority.digits), "{majority:?}");
+    // What is trained on is the picture, then what it says.
+    let read = open_source(plates, 7, 16).expect("opens").read(5, true);
+    let [Part::Picture(_), Part::Text(text)] = &read.expect("reads")[..] else {
+        panic!("a picture and a text");
+    };
+    assert_eq!(super::digits::parse(text).len(), 9);
 }
 
 #[test]

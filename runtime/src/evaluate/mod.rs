@@ -33,7 +33,7 @@ pub struct EvaluationConfig {
 /// One scored property: shares in [0, 1].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// `colour`, `shape`, `count`, `all`, `class`.
+    /// `colour`, `shape`, `count`, `digits`, `all`, `class`.
     pub name: &'static str,
     /// The model.
     pub model: f64,
@@ -77,7 +77,7 @@ pub fn names(config: &DataConfig, model: &Scored) -> Vec<String> {
     for (index, source) in config.sources.iter().enumerate() {
         let scenes = source.kind == "scenes";
         let held_out = match scenes {
-            true => Some(index) == kept && source.task != "question" && model.resolution >= 16,
+            true => kept.contains(&index) && source.task != "question" && model.resolution >= 16,
             false => source.evaluation_path.is_some(),
         };
         if !held_out {
@@ -85,6 +85,7 @@ pub fn names(config: &DataConfig, model: &Scored) -> Vec<String> {
         }
         let scores: &[&str] = match (scenes, model.speaks) {
             (_, false) => &[],
+            (true, true) if source.task == "digits" => &["digits", "all"],
             (true, true) => &["colour", "shape", "count", "all"],
             (false, true) if source.task == "caption" && !source.classes.is_empty() => &["class"],
             (false, true) => &[],
@@ -96,21 +97,22 @@ pub fn names(config: &DataConfig, model: &Scored) -> Vec<String> {
     out
 }
 
-/// The one source of scenes that is evaluated.
-fn kept_scenes(config: &DataConfig) -> Option<usize> {
+/// The sources of scenes that are evaluated: one of objects, one of digits.
+fn kept_scenes(config: &DataConfig) -> Vec<usize> {
     let scenes = |task: &str| {
         let mut all = config.sources.iter();
         all.position(|it| it.kind == "scenes" && it.task == task)
     };
-    scenes("caption")
+    let objects = scenes("caption")
         .or_else(|| scenes("question"))
-        .or_else(|| scenes("interleaved"))
+        .or_else(|| scenes("interleaved"));
+    objects.into_iter().chain(scenes("digits")).collect()
 }
 
 /// The held-out parts of a run's sources.
 ///
-/// Of several sources of scenes one is kept, a captioning one if there is any: they share
-/// their held-out scenes.
+/// Of several sources of scenes one is kept, a captioning one if there is any, and one of
+/// digits: they share their held-out scenes.
 ///
 /// # Errors
 /// A source that cannot be read, or has too many bad samples.
@@ -123,7 +125,7 @@ pub fn open(
     let kept = kept_scenes(config);
     let mut out = Vec::new();
     for (index, source) in config.sources.iter().enumerate() {
-        if source.kind == "scenes" && Some(index) != kept {
+        if source.kind == "scenes" && !kept.contains(&index) {
             continue;
         }
         let held_out = Evaluation::open(config, source, tokenizer, shape, examples)?;
@@ -259,7 +261,12 @@ fn scores(
                 ("all", scene.all),
             ]
         });
+        let digits = score
+            .digits
+            .iter()
+            .flat_map(|it| [("digits", it.digits), ("all", it.all)]);
         scene
+            .chain(digits)
             .chain(score.class.map(|class| ("class", class)))
             .collect()
     };
@@ -381,6 +388,35 @@ mod tests {
             );
         }
         assert_eq!(derangement(&[1, 2, 0]), [1, 2, 0]);
+    }
+
+    #[test]
+    fn the_names_are_known_before_anything_is_read() {
+        use crate::data::MixtureUnit;
+        use crate::data::tests::{SHAPE, config, source, tokenizer};
+        let all = ["caption", "question", "interleaved", "text", "digits"];
+        let tokenizer = tokenizer();
+        let mut checked = 0;
+        for present in 1..1u32 << all.len() {
+            let mut config = config(MixtureUnit::Example);
+            let tasks = all.iter().enumerate();
+            let tasks = tasks.filter(|(bit, _)| present >> bit & 1 == 1);
+            config.sources = tasks.map(|(_, task)| source(task, task, 1.0)).collect();
+            let mut found = Vec::new();
+            for evaluation in open(&config, &tokenizer, SHAPE, 4).expect("opens") {
+                let source = evaluation.source.clone();
+                found.push(format!("{source}.loss"));
+                let scores = scores(&evaluation.score(&[]), &evaluation.majority(), None);
+                found.extend(scores.iter().map(|it| format!("{source}.{}", it.name)));
+                checked += scores.len();
+            }
+            let model = Scored {
+                resolution: SHAPE.resolution,
+                speaks: true,
+            };
+            assert_eq!(names(&config, &model), found, "{present:b}");
+        }
+        assert!(checked > 100, "{checked}");
     }
 
     #[test]

@@ -26,8 +26,15 @@ pub struct StudyVariant {
     pub name: String,
     /// Keys that it changes, a line each.
     pub changes: String,
-    /// Held-out pictures with what it says of them.
-    pub samples: Vec<Sample>,
+}
+
+/// A held-out picture with what the variants say of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StudyPicture {
+    /// The picture, what was asked and what is right; it has no answer of its own.
+    pub shown: Sample,
+    /// Names of variants and their answers.
+    pub answers: Vec<(String, String)>,
 }
 
 /// Everything on the page.
@@ -43,6 +50,8 @@ pub struct StudyPage {
     pub curves: Vec<String>,
     /// The base and the variants.
     pub variants: Vec<StudyVariant>,
+    /// Held-out pictures.
+    pub pictures: Vec<StudyPicture>,
     /// The study's file.
     pub source: String,
 }
@@ -52,7 +61,9 @@ const MORE: &str = "\
 body{max-width:72rem}.wide{overflow-x:auto}td,th{white-space:nowrap}\
 tr td:first-child{font-weight:600}\
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:1rem}\
-.samples{grid-template-columns:repeat(auto-fill,minmax(9rem,1fr))}\
+.samples{grid-template-columns:repeat(auto-fill,minmax(22rem,1fr))}\
+figure{display:flex;gap:1rem;align-items:start}figure img{width:7rem}\
+figcaption td{font-size:.85em;padding:.1rem .8rem .1rem 0}figcaption tr:last-child td{border:0}\
 td.good{color:var(--good)}td.bad{color:var(--bad)}\
 :root{--good:#176b39;--bad:#a3341c}\
 @media(prefers-color-scheme:dark){:root{--good:#6fd6a2;--bad:#ff9d7c}}";
@@ -89,13 +100,9 @@ impl StudyPage {
             let (name, changes) = (escape(&variant.name), escape(changes));
             let _ = writeln!(out, "<h3>{name}</h3>\n<pre>{changes}</pre>");
         }
-        if self.variants.iter().any(|it| !it.samples.is_empty()) {
-            out.push_str("<h2>Held-out pictures</h2>\n");
-        }
-        for variant in self.variants.iter().filter(|it| !it.samples.is_empty()) {
-            let name = escape(&variant.name);
-            let _ = writeln!(out, "<h3>{name}</h3>\n<div class=\"samples\">");
-            variant.samples.iter().for_each(|it| it.write(&mut out));
+        if !self.pictures.is_empty() {
+            out.push_str("<h2>Held-out pictures</h2>\n<div class=\"samples wide\">\n");
+            self.pictures.iter().for_each(|it| it.write(&mut out));
             out.push_str("</div>\n");
         }
         if !self.source.is_empty() {
@@ -104,6 +111,57 @@ impl StudyPage {
         }
         out.push_str("</body>\n</html>\n");
         out
+    }
+}
+
+impl StudyPicture {
+    /// The pictures of all variants, each once, in the order in which a variant has them.
+    pub fn together(variants: &[(String, Vec<Sample>)]) -> Vec<Self> {
+        let most = variants.iter().map(|it| it.1.len()).max().unwrap_or(0);
+        let mut out: Vec<Self> = Vec::new();
+        for place in 0..most {
+            for (name, samples) in variants {
+                let Some(sample) = samples.get(place) else {
+                    continue;
+                };
+                let shown = Sample {
+                    answer: String::new(),
+                    ..sample.clone()
+                };
+                let answer = (name.clone(), sample.answer.clone());
+                match out.iter_mut().find(|it| it.shown == shown) {
+                    Some(known) => known.answers.push(answer),
+                    None => out.push(Self {
+                        shown,
+                        answers: vec![answer],
+                    }),
+                }
+            }
+        }
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        let Sample {
+            picture,
+            prompt,
+            reference,
+            ..
+        } = &self.shown;
+        let _ = write!(
+            out,
+            "<figure><img src=\"{}\" alt=\"{}\"/><figcaption>",
+            escape(picture),
+            escape(reference)
+        );
+        if !prompt.is_empty() {
+            let _ = write!(out, "<span>prompt</span>{}", escape(prompt));
+        }
+        let _ = writeln!(out, "<span>reference</span>{}", escape(reference));
+        let rows = self.answers.iter();
+        let rows = rows.map(|(name, answer)| vec![name.clone(), answer.clone()]);
+        table(out, &[], rows);
+        out.push_str("</figcaption></figure>\n");
     }
 }
 
@@ -159,11 +217,14 @@ mod tests {
             variants: vec![StudyVariant {
                 name: "mlp".into(),
                 changes: "~ connector.kind: \"avg-pool\" -> \"mlp\"\n".into(),
-                samples: vec![Sample {
+            }],
+            pictures: vec![StudyPicture {
+                shown: Sample {
                     picture: "data:image/png;base64,AA==".into(),
-                    answer: "two <red> circles".into(),
+                    reference: "one red circle".into(),
                     ..Sample::default()
-                }],
+                },
+                answers: vec![("mlp".into(), "two <red> circles".into())],
             }],
             source: "base = \"x.toml\"".into(),
         };
@@ -176,7 +237,8 @@ mod tests {
             "<td class=\"bad\">worse</td>",
             "<td>within noise</td>",
             "-&gt; &quot;mlp&quot;",
-            "two &lt;red&gt; circles",
+            "<td>two &lt;red&gt; circles</td>",
+            "one red circle",
             "<svg",
             "prefers-color-scheme:dark",
         ] {
@@ -184,5 +246,27 @@ mod tests {
         }
         assert!(!html.contains("<script") && !html.contains("https://"));
         assert_eq!(html.matches("http://").count(), 1, "the SVG namespace");
+    }
+
+    #[test]
+    fn a_picture_stands_once() {
+        let sample = |picture: &str, answer: &str| Sample {
+            picture: picture.into(),
+            answer: answer.into(),
+            ..Sample::default()
+        };
+        let found = StudyPicture::together(&[
+            ("base".into(), vec![sample("p", "1"), sample("q", "2")]),
+            ("slow".into(), vec![sample("p", "3"), sample("q", "4")]),
+            ("small".into(), vec![sample("r", "5")]),
+        ]);
+        let list: Vec<String> = found
+            .iter()
+            .map(|it| {
+                let answers = it.answers.iter().map(|(name, said)| format!(" {name} {said}"));
+                it.shown.picture.clone() + &answers.collect::<String>()
+            })
+            .collect();
+        assert_eq!(list, ["p base 1 slow 3", "r small 5", "q base 2 slow 4"]);
     }
 }
