@@ -185,9 +185,21 @@ pub fn options(request: &Request) -> Result<Options, Failure> {
 /// # Errors
 /// What it finds, rendered.
 pub fn check(model: &Model) -> Result<(), Failure> {
-    mm1_compiler::build::build(model, Purpose::All)
-        .map(|_| ())
-        .map_err(|found| refused(model, CompileError::Model(found)))
+    let found = findings(model);
+    match found.list.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::rendered(found.render(colour()))),
+    }
+}
+
+/// What [`check`] finds.
+pub fn findings(model: &Model) -> Diagnostics {
+    let list = mm1_compiler::build::build(model, Purpose::All).err();
+    Diagnostics {
+        list: list.unwrap_or_default(),
+        sources: model.sources().clone(),
+    }
+    .sorted()
 }
 
 /// The compiler's refusal as a person reads it.

@@ -222,7 +222,7 @@ impl Reader<'_> {
                 self.diagnostics.push(
                     Diagnostic::error(codes::MISSING_KEY, message)
                         .at(self.start, "")
-                        .help("`base = \"model.toml\"`, by its way from this file".to_owned()),
+                        .help("`base = \"model.toml\"`, a path from this file's folder".to_owned()),
                 );
                 None
             }
@@ -325,7 +325,7 @@ impl Reader<'_> {
         let text = self.text(value, key)?;
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if text.is_empty() || text.starts_with('.') || !text.chars().all(legal) {
-            let message = format!("`{text}` is no name of a folder");
+            let message = format!("`{text}` is no name: runs have folders of their variants' names");
             self.diagnostics.push(
                 Diagnostic::error(codes::BAD_NAME, message)
                     .at(value.span, "")
@@ -593,7 +593,19 @@ impl Reader<'_> {
                                 .help("a grid over no values has no runs: give some".to_owned()),
                         );
                     } else {
-                        self.wrong_type(&entry.value, &name, "a list of values in a grid");
+                        let message = format!(
+                            "`{name}` is {} here, where a grid has a list of values",
+                            entry.value.type_name()
+                        );
+                        self.diagnostics.push(
+                            Diagnostic::error(codes::WRONG_TYPE, message)
+                                .at(entry.value.span, "")
+                                .help(
+                                    "a value for all runs belongs to `[set]`, one to try against \
+                                     the base into brackets"
+                                        .to_owned(),
+                                ),
+                        );
                     }
                 }
             }
@@ -607,12 +619,25 @@ impl Reader<'_> {
                 continue;
             };
             let message = format!("two variants are called `{}`", variant.name);
-            let mut found = Diagnostic::error(codes::DUPLICATE_VARIANT, message)
-                .at(variant.span, "the second")
-                .with(first.span, "the first");
-            found = match first.span.is_none() {
-                true => found.help("`base` is the base, which a study always runs".to_owned()),
-                false => found.help("their runs would share folders: rename one".to_owned()),
+            let found = Diagnostic::error(codes::DUPLICATE_VARIANT, message);
+            let found = match first.span {
+                None => found.at(variant.span, "").help(
+                    "`base` is the base itself, which a study always runs: rename this one"
+                        .to_owned(),
+                ),
+                Some(_) => {
+                    let found = found
+                        .at(variant.span, "the second")
+                        .with(first.span, "the first");
+                    match variant.factors.is_empty() {
+                        true => found.help("their runs would share folders: rename one".to_owned()),
+                        false => found.help(
+                            "points of a grid are named by their values: take one out, or write it \
+                             as a `[[variant]]` with a name of its own"
+                                .to_owned(),
+                        ),
+                    }
+                }
             };
             self.diagnostics.push(found);
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mm1_compiler::summary::Summary;
 use mm1_dsl::codes;
-use mm1_dsl::diagnostic::{Diagnostic, Diagnostics};
+use mm1_dsl::diagnostic::{Diagnostic, Diagnostics, render_one};
 use mm1_dsl::diff::{Diff, diff};
 use mm1_dsl::model::{Model, Objective};
 use mm1_dsl::study::{DECIDED, Hold, Study, Variant};
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::columns;
 use crate::commands::summary::{self, grouped};
-use crate::compile::colour;
+use crate::compile::{colour, findings};
 use crate::convert::data_config;
 use crate::failure::Failure;
 use crate::runs::{RunFiles, State};
@@ -206,9 +206,9 @@ impl Plan {
         let runs = self.runs().count() as f64;
         let petaflop = self.flops() / 1e15;
         let mut found = Vec::new();
-        for (limit, cost, what) in [
-            (budget.runs, runs, "runs"),
-            (budget.petaflop, petaflop, "PFLOP"),
+        for (limit, cost, key, what) in [
+            (budget.runs, runs, "runs", "runs"),
+            (budget.petaflop, petaflop, "petaflop", "PFLOP"),
         ] {
             if let Some(limit) = limit.filter(|it| cost > it.value) {
                 let message = format!(
@@ -216,6 +216,10 @@ impl Plan {
                     short(cost),
                     short(limit.value)
                 );
+                let enough = match key {
+                    "runs" => short(cost),
+                    _ => short(above(cost)),
+                };
                 let variants = self.variants.len();
                 let seeds = self.study.seeds.len();
                 found.push(
@@ -224,7 +228,9 @@ impl Plan {
                         .note(format!(
                             "{variants} variants, the base included, with {seeds} seeds"
                         ))
-                        .help("take variants, seeds or steps away, or allow more".to_owned()),
+                        .help(format!(
+                            "take variants, seeds or steps away, or allow it: `{key} = {enough}`"
+                        )),
                 );
             }
         }
@@ -253,7 +259,10 @@ impl Plan {
         let found = Diagnostic::error(codes::STUDY_BUDGET, message)
             .at(limit.span, "")
             .note("measured by some steps of the base, without compilation and evaluations")
-            .help("take variants, seeds or steps away, or allow more".to_owned());
+            .help(format!(
+                "take variants, seeds or steps away, or allow it: `minutes = {}`",
+                minutes.ceil()
+            ));
         Err(Failure::rendered(
             self.study.findings(vec![found]).render(colour()),
         ))
@@ -360,8 +369,18 @@ pub fn short(value: f64) -> String {
         true => format!("{value}"),
         false if value.abs() >= 100.0 => format!("{value:.0}"),
         false if value.abs() >= 1.0 => format!("{value:.2}"),
-        false => format!("{value:.3e}"),
+        false if value.abs() >= 1e-2 => format!("{value:.3}"),
+        false => {
+            let text = format!("{value:.2e}");
+            text.replace(".00e", "e")
+        }
     }
+}
+
+/// A number of two digits that is not less.
+fn above(value: f64) -> f64 {
+    let unit = 10f64.powf(value.log10().floor() - 1.0);
+    (value / unit).ceil() * unit
 }
 
 /// Steps of which each has `own`, as much together as `steps` that have `base` each.
@@ -391,37 +410,26 @@ fn hash(model: &Model) -> String {
 /// The models of the base and the variants, with the base's seeds and steps.
 fn load(study: &Study) -> Result<Vec<Model>, Failure> {
     let mut models = Vec::new();
-    let mut texts: Vec<String> = Vec::new();
+    let mut refusal = Refusal::default();
     for variant in &study.variants {
-        let text = match study.load(variant, &[]) {
+        match study.load(variant, &[]) {
             Ok(model) => {
-                let text = model.render_warnings(colour());
-                let checked = crate::compile::check(&model);
-                models.push(model);
-                match checked {
-                    Err(failure) => failure.to_string() + "\n",
-                    Ok(()) => {
-                        if !text.is_empty() && models.len() == 1 {
-                            eprint!("{text}");
-                        }
-                        continue;
-                    }
+                if models.is_empty() {
+                    eprint!("{}", model.render_warnings(colour()));
                 }
+                refusal.add(&findings(&model));
+                models.push(model);
             }
-            Err(found) => found.render(colour()),
-        };
-        // What is wrong with one key of a grid is wrong with every point.
-        if !texts.contains(&text) {
-            texts.push(text);
+            Err(found) => refusal.add(&found),
         }
+        // What is wrong with the base is wrong with all.
         if models.is_empty() {
             break;
         }
     }
-    if !texts.is_empty() {
-        return Err(Failure::rendered(texts.join("\n")));
-    }
+    refusal.into_result()?;
     let base = &models[0];
+    let mut refusal = Refusal::default();
     for (variant, model) in study.variants.iter().zip(&models).skip(1) {
         for (key, by) in DECIDED {
             if model.keys.get(key) == base.keys.get(key) {
@@ -436,12 +444,37 @@ fn load(study: &Study) -> Result<Vec<Model>, Failure> {
             .help("set it for all runs, in the base or in the study's `set`".to_string());
             let sources = model.sources().clone();
             let list = vec![found];
-            texts.push(Diagnostics { list, sources }.render(colour()));
+            refusal.add(&Diagnostics { list, sources });
         }
     }
-    match texts.is_empty() {
-        true => Ok(models),
-        false => Err(Failure::rendered(texts.join("\n"))),
+    refusal.into_result()?;
+    Ok(models)
+}
+
+/// Findings of several models, each once: what is wrong with a key of a grid is wrong with every point.
+#[derive(Default)]
+struct Refusal {
+    texts: Vec<String>,
+}
+
+impl Refusal {
+    fn add(&mut self, found: &Diagnostics) {
+        for diagnostic in &found.list {
+            let text = render_one(diagnostic, &found.sources, colour());
+            if !self.texts.contains(&text) {
+                self.texts.push(text);
+            }
+        }
+    }
+
+    fn into_result(self) -> Result<(), Failure> {
+        let count = match self.texts.len() {
+            0 => return Ok(()),
+            1 => "1 error".to_owned(),
+            errors => format!("{errors} errors"),
+        };
+        let text = self.texts.join("\n\n");
+        Err(Failure::rendered(format!("{text}\n\n{count}\n")))
     }
 }
 

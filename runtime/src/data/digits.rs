@@ -9,7 +9,7 @@ use crate::data::image::Picture;
 use crate::philox::{Draws, Philox, stream_of};
 
 /// Digits in a row, and rows.
-const SIDE: usize = 3;
+const SIDE: usize = 2;
 /// Digits of a picture.
 pub const COUNT: usize = SIDE * SIDE;
 /// Seed of the held-out pictures, the same in every run.
@@ -35,7 +35,7 @@ pub fn render(digits: &Digits, side: usize, draws: &mut Draws) -> Picture {
     let mut canvas = Canvas::new(side, ground);
     let room = 1.0 / SIDE as f64;
     for (place, &digit) in digits.iter().enumerate() {
-        let radius = draws.range(0.12, 0.15);
+        let radius = draws.range(0.16, 0.2);
         let free = room / 2.0 - radius;
         let centre = |at: usize, draws: &mut Draws| {
             (at as f64 + 0.5) * room + draws.range(-free, free)
