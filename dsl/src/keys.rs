@@ -358,7 +358,7 @@ pub const KEYS: &[Key] = &[
     row("data.bad_sample_budget", SHARE, D::Float(0.01), "Share of samples that may be unreadable before a run stops."),
     row("data.shuffle_seed", K::Int { min: 0, max: i64::MAX }, D::Int(0), "Seed of the order of examples."),
     row("data.sources.*.kind", K::Choice(&["scenes", "image-folder", "webdataset", "json-lines", "parquet"]), D::Required(r#""scenes""#), "Where the examples come from: the built-in generator, a folder, webdataset shards, or the rows of JSON lines or parquet files."),
-    row("data.sources.*.task", K::Choice(&["caption", "question", "digits", "interleaved", "text"]), D::Text("caption"), "What an example is: a picture with its caption, a picture with a question and an answer or one of nine small digits to read (both `scenes` only), a document of pictures and texts, or a text; a folder holds captions only."),
+    row("data.sources.*.task", K::Choice(&["caption", "question", "digits", "interleaved", "text"]), D::Text("caption"), "What an example is: a picture with its caption, a picture with a question and an answer or one of four small digits to read (both `scenes` only), a document of pictures and texts, or a text; a folder holds captions only."),
     row("data.sources.*.weight", K::Float { min: 0.0, max: 1e9 }, D::Float(1.0), "Share in the mixture; weights are normalised."),
     row("data.sources.*.path", K::Path { words: &[] }, D::Absent, "Folder, file, or pattern of files; usually given by `--set`.").when("kind", SOURCES_ON_DISK),
     row("data.sources.*.evaluation_path", K::Path { words: &[] }, D::Absent, "Folder, file, or pattern of files of the held-out part.").when("kind", SOURCES_ON_DISK),

@@ -325,7 +325,8 @@ impl Reader<'_> {
         let text = self.text(value, key)?;
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if text.is_empty() || text.starts_with('.') || !text.chars().all(legal) {
-            let message = format!("`{text}` is no name: runs have folders of their variants' names");
+            let message =
+                format!("`{text}` is no name: runs have folders of their variants' names");
             self.diagnostics.push(
                 Diagnostic::error(codes::BAD_NAME, message)
                     .at(value.span, "")

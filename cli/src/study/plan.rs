@@ -401,9 +401,15 @@ fn sets(study: &Study, variant: &Variant, steps: u64, seed: u64) -> Vec<String> 
 /// Hash of what a model resolves to, its name aside; the project's components that it uses are in it.
 fn hash(model: &Model) -> String {
     // Components below may have lines like the model's name.
-    let name = model.resolved.lines().position(|line| line.starts_with("name = "));
+    let name = model
+        .resolved
+        .lines()
+        .position(|line| line.starts_with("name = "));
     let lines = model.resolved.lines().enumerate();
-    let text: Vec<&str> = lines.filter(|it| Some(it.0) != name).map(|it| it.1).collect();
+    let text: Vec<&str> = lines
+        .filter(|it| Some(it.0) != name)
+        .map(|it| it.1)
+        .collect();
     content_hash([text.join("\n").as_bytes()])
 }
 

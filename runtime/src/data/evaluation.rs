@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::digits::{self, Digits};
 use crate::data::image::Picture;
 use crate::data::layout::{Cell, Example, Layout, Place};
-use crate::data::digits::{self, Digits};
 use crate::data::scene::{Triple, held_out_scene};
 use crate::data::source::{Fault, Part, Source};
 use crate::data::tiles::views;

@@ -8,8 +8,8 @@
 //! [`Cursor`], and so is the cursor after it. Which examples come, and in which order, is
 //! settled before packing, so models with other tokens per image see the same ones.
 
-pub mod documents;
 pub mod digits;
+pub mod documents;
 mod draw;
 pub mod evaluation;
 pub mod export;

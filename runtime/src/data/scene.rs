@@ -6,9 +6,9 @@
 //! out, that is 40 of the 240 triples, the same ones in every run: training never draws
 //! them, evaluation draws nothing else.
 
-use crate::data::{digits, draw};
 use crate::data::image::Picture;
 use crate::data::source::Part;
+use crate::data::{digits, draw};
 use crate::philox::{Draws, Permutation, Philox, stream_of};
 
 /// Colour words and their RGB values.
@@ -227,7 +227,7 @@ impl Scenes {
             }
             SceneTask::Text => vec![Part::Text(caption(triple, false, &mut draws) + ".")],
             SceneTask::Digits => {
-                let said = digits::draw(&mut draws);
+                let said = digits::draw(false, &mut draws);
                 let mut parts = Vec::new();
                 if pictures {
                     parts.push(Part::Picture(digits::render(&said, self.side, &mut draws)));

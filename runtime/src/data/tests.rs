@@ -604,7 +604,7 @@ fn digits_are_evaluated_by_place() {
     let [Part::Picture(_), Part::Text(text)] = &read.expect("reads")[..] else {
         panic!("a picture and a text");
     };
-    assert_eq!(super::digits::parse(text).len(), 9);
+    assert_eq!(super::digits::parse(text).len(), super::digits::COUNT);
 }
 
 #[test]

@@ -263,7 +263,10 @@ mod tests {
         let list: Vec<String> = found
             .iter()
             .map(|it| {
-                let answers = it.answers.iter().map(|(name, said)| format!(" {name} {said}"));
+                let answers = it
+                    .answers
+                    .iter()
+                    .map(|(name, said)| format!(" {name} {said}"));
                 it.shown.picture.clone() + &answers.collect::<String>()
             })
             .collect();
