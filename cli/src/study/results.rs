@@ -213,9 +213,9 @@ impl Results {
             lower_is_better: lower,
             factors: factors::factors(&points.unwrap_or_default(), lower),
             method: format!(
-                "mean ± standard deviation over {seeds} seeds. Differences to the base are taken seed \
+                "Mean ± standard deviation over {seeds} seeds. Differences to the base are taken seed \
                  by seed; their interval is Student's t at {:.0} %, each variant for itself, without a \
-                 correction for their number. \"Within noise\" is where it holds zero.",
+                 correction for their number. \"Within noise\" is where the interval holds zero.",
                 CONFIDENCE * 100.0
             ),
             score: score.clone(),

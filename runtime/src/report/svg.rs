@@ -32,7 +32,8 @@ text{font:12px system-ui,sans-serif;fill:#333}\
 .grid{stroke:#ddd}.axis{stroke:#666}\
 .line{fill:none;stroke-width:1.6;stroke-linejoin:round}\
 .s0{stroke:#0b62c4}.s1{stroke:#d1570a}.s2{stroke:#2a8a57}.s3{stroke:#8a3fa0}\
-@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#333}.axis{stroke:#999}\
+.name{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}\
+@media(prefers-color-scheme:dark){text{fill:#ddd}.name{stroke:#16181c}.grid{stroke:#333}.axis{stroke:#999}\
 .s0{stroke:#6cb0ff}.s1{stroke:#ff9d5c}.s2{stroke:#6fd6a2}.s3{stroke:#d59be8}}";
 
 /// A chart of `series`; `x` and `y` are the axes' names.
@@ -95,7 +96,7 @@ pub fn line_chart(title: &str, x: &str, y: &str, series: &[Series]) -> String {
         let _ = writeln!(
             out,
             "<path class=\"line s{class}\" d=\"M{:.1} {row:.1}h18\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+             <text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             right - 18.0,
             right - 24.0,
             row + 4.0,
