@@ -125,7 +125,7 @@ fn diff_sums_up_and_says_places_costs_and_data() {
     }
     for part in [
         "micro-mlp.toml:6",
-        "# default",
+        " -> default",
         "memory: optimizer (MiB)",
         "examples, about",
         "text tokens, about",

@@ -26,8 +26,8 @@ use crate::target::GpuTarget;
 const SHARED_MEMORY: u64 = 227 << 10;
 /// Most teams of a block.
 const TEAMS: u64 = 4;
-/// Threads of products that a multiprocessor has registers for, 128 a thread.
-const PRODUCT_THREADS: u64 = 512;
+/// Threads of products that a multiprocessor has registers for, 168 a thread.
+const PRODUCT_THREADS: u64 = 384;
 
 /// A scheduled kernel.
 #[derive(Clone, Debug)]
