@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mm1_compiler::summary::{Batch, Summary};
 use mm1_dsl::model::{Model, Objective};
-use mm1_runtime::data::{BatchShape, Pipeline};
+use mm1_runtime::data::{BatchShape, DataConfig, Pipeline};
 use mm1_runtime::tokenizer::Tokenizer;
 use serde::Serialize;
 
@@ -103,18 +103,56 @@ fn read(
     micro_batches: u64,
     tokenizers: &mut Tokenizers,
 ) -> Result<Estimate, Failure> {
+    let folder = trained::default_run_dir(model);
     let data = data_config(model)?;
-    let word = model.data.as_ref().map(|it| it.tokenizer.as_str());
-    let key = format!("{word:?} {:?} {}", data.sources, model.decoder.vocabulary);
-    let tokenizer = match tokenizers.0.get(&key) {
-        Some(kept) => Arc::clone(kept),
-        None => {
-            let folder = trained::default_run_dir(model);
-            let made = trained::tokenizer(model, &data, Path::new(&folder))?;
-            tokenizers.0.insert(key, Arc::clone(&made));
-            made
+    let tokenizer = tokenizers.get(model, &data, Path::new(&folder))?;
+    let read = READ.min(micro_batches).max(1);
+    let sums = held(model, batch, data, tokenizer, read)?;
+    let times = micro_batches as f64 / read as f64;
+    let [examples, text_tokens, image_tokens] = sums.map(|it| (it as f64 * times).round() as u64);
+    let positions = read * batch.sequences * batch.length;
+    Ok(Estimate {
+        read,
+        examples,
+        text_tokens,
+        image_tokens,
+        fill_rate: (sums[1] + sums[2]) as f64 / positions.max(1) as f64,
+    })
+}
+
+impl Tokenizers {
+    /// That of a model, of the run in `folder` if it keeps one.
+    ///
+    /// # Errors
+    /// Data that do not open.
+    pub fn get(
+        &mut self,
+        model: &Model,
+        data: &DataConfig,
+        folder: &Path,
+    ) -> Result<Arc<Tokenizer>, Failure> {
+        let word = model.data.as_ref().map(|it| it.tokenizer.as_str());
+        let key = format!("{word:?} {:?} {}", data.sources, model.decoder.vocabulary);
+        if let Some(kept) = self.0.get(&key) {
+            return Ok(Arc::clone(kept));
         }
-    };
+        let made = trained::tokenizer(model, data, folder)?;
+        self.0.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+/// Examples, text tokens and image tokens of the first `count` micro-batches.
+///
+/// # Errors
+/// Data that do not open or cannot be used.
+pub fn held(
+    model: &Model,
+    batch: &Batch,
+    data: DataConfig,
+    tokenizer: Arc<Tokenizer>,
+    count: u64,
+) -> Result<[u64; 3], Failure> {
     let vision = model.vision.as_ref();
     let patches = vision.map_or(0, |it| it.encoder.grid().pow(2));
     let (objective, images, patches) = match model.objective {
@@ -135,7 +173,6 @@ fn read(
         patches: patches as usize,
     };
     let pipeline = Pipeline::open(data, shape, tokenizer)?;
-    let count = READ.min(micro_batches).max(1);
     let mut cursor = pipeline.start();
     let mut sums = [0; 3];
     for _ in 0..count {
@@ -147,14 +184,5 @@ fn read(
         }
         cursor = next;
     }
-    let times = micro_batches as f64 / count as f64;
-    let [examples, text_tokens, image_tokens] = sums.map(|it| (it as f64 * times).round() as u64);
-    let positions = count * batch.sequences * batch.length;
-    Ok(Estimate {
-        read: count,
-        examples,
-        text_tokens,
-        image_tokens,
-        fill_rate: (sums[1] + sums[2]) as f64 / positions.max(1) as f64,
-    })
+    Ok(sums)
 }

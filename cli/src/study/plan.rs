@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use mm1_compiler::summary::Summary;
 use mm1_dsl::codes;
@@ -12,9 +11,8 @@ use mm1_dsl::diff::{Diff, diff};
 use mm1_dsl::model::{Model, Objective};
 use mm1_dsl::study::{DECIDED, Hold, Study, Variant};
 use mm1_package::content_hash;
-use mm1_runtime::data::{BatchShape, DataConfig, Pipeline};
+use mm1_runtime::data::DataConfig;
 use mm1_runtime::evaluate;
-use mm1_runtime::tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::columns;
@@ -23,7 +21,7 @@ use crate::compile::{colour, findings};
 use crate::convert::data_config;
 use crate::failure::Failure;
 use crate::runs::{RunFiles, State};
-use crate::trained;
+use crate::seen::{Tokenizers, held};
 
 /// What a run of a study says of itself, in its folder.
 const MARK: &str = "study.json";
@@ -127,7 +125,7 @@ impl Plan {
         let score = score(&study, &models)?;
         let mut kept = Kept::below(&folder);
         let mut variants: Vec<Planned> = Vec::new();
-        let mut tokenizers = BTreeMap::new();
+        let mut tokenizers = Tokenizers::default();
         for (variant, model) in study.variants.iter().zip(&models) {
             let costs = summary::of(model)?;
             let consumed = match study.hold {
@@ -547,7 +545,7 @@ fn consumed(
     study: &Study,
     model: &Model,
     costs: &Summary,
-    tokenizers: &mut BTreeMap<(String, u64), Arc<Tokenizer>>,
+    tokenizers: &mut Tokenizers,
 ) -> Result<[f64; 2], Failure> {
     if !matches!(model.objective, Objective::Language) {
         let found = Diagnostic::error(
@@ -564,36 +562,12 @@ fn consumed(
         shuffle_seed: seed,
         ..data_config(model)?
     };
-    let key = (format!("{:?}", data.sources), model.decoder.vocabulary);
-    let tokenizer = match tokenizers.get(&key) {
-        Some(kept) => Arc::clone(kept),
-        None => {
-            // Below a file there is none: what a run keeps may be of other data.
-            let made = trained::tokenizer(model, &data, &study.path)?;
-            tokenizers.insert(key, Arc::clone(&made));
-            made
-        }
-    };
+    // Below a file there is no run: what one keeps may be of other data.
+    let tokenizer = tokenizers.get(model, &data, &study.path)?;
     let batch = &costs.batch;
-    let shape = BatchShape {
-        sequences: batch.sequences as usize,
-        length: batch.length as usize,
-        max_images: batch.images as usize,
-        resolution: side(model) as usize,
-        image_tokens: batch.image_tokens as usize,
-        objective: mm1_package::Objective::Language,
-        patches: 0,
-    };
-    let pipeline = Pipeline::open(data, shape, tokenizer)?;
     let count = MEASURED.min(model.train.steps * batch.micro_batches).max(1);
-    let mut cursor = pipeline.start();
-    let mut sums = [0, 0];
-    for _ in 0..count {
-        let (batch, next) = pipeline.batch(&cursor)?;
-        sums[0] += batch.stats.examples;
-        sums[1] += batch.stats.text_tokens;
-        cursor = next;
-    }
+    let [examples, text_tokens, _] = held(model, batch, data, tokenizer, count)?;
+    let sums = [examples, text_tokens];
     Ok(sums.map(|sum| (sum.max(1) * batch.micro_batches) as f64 / count as f64))
 }
 
