@@ -1,6 +1,6 @@
 // matmul+add: teams contract by teams
 llvm.mlir.global external @scratch() {addr_space = 3 : i32, alignment = 64 : i64} : !llvm.array<0 x i8>
-llvm.func @kernel(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %ext0: i64, %tiles: i64) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>} {
+llvm.func @kernel(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %ext0: i64, %tiles: i64) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>, nvvm.minctasm = 3 : i32} {
 %everyone = arith.constant -1 : i32
 %clamp = arith.constant 31 : i32
 %thread32 = nvvm.read.ptx.sreg.tid.x : i32
