@@ -10,7 +10,7 @@ mod columns;
 mod contract;
 pub(crate) mod emit;
 mod grid;
-mod groups;
+pub(crate) mod groups;
 mod math;
 mod micro;
 mod panels;

@@ -4,6 +4,7 @@
 
 mod attention;
 mod build;
+mod grouped;
 mod hand;
 mod models;
 mod normal;

@@ -6,6 +6,7 @@ use crate::kernel::{AxisId, ExprId, Kernel, StageId, Store};
 use crate::loops::{Type, ValueId};
 use crate::lower::Machine;
 use crate::lower::emit::{Emit, Tile};
+use crate::lower::groups::Groups;
 
 /// Values of a kernel under way; inputs are names of the text around.
 pub(super) struct Point<'k> {
@@ -52,6 +53,11 @@ impl<'k> Point<'k> {
         self.emit.rebound(a, at_a, |emit| {
             emit.rebound(b, at_b, |emit| emit.float_at(expr, lanes))
         })
+    }
+
+    /// First row of the group that is bound and one past its last, as i64s.
+    pub fn range(&mut self, groups: &Groups) -> Result<[ValueId; 2], String> {
+        groups.range(&mut self.emit)
     }
 
     /// Gives the result of a contraction at the bound point.

@@ -61,6 +61,12 @@ impl Text {
         self.value(format_args!("llvm.icmp \"{predicate}\" {a}, {b} : {ty}"))
     }
 
+    /// Whether a condition does not hold.
+    pub fn not(&mut self, condition: &str) -> String {
+        let holds = self.int(1, "i1");
+        self.two("xor", condition, &holds, "i1")
+    }
+
     /// a where the condition holds, else b.
     pub fn select(&mut self, condition: &str, a: &str, b: &str, ty: &str) -> String {
         self.value(format_args!("llvm.select {condition}, {a}, {b} : i1, {ty}"))
@@ -122,6 +128,16 @@ impl Text {
             "llvm.inline_asm asm_dialect = att \"{ptx}\", \"{constraints}\" {names} \
              : ({types}) -> {ty}"
         ))
+    }
+
+    /// An i32 that all lanes of a warp have alike, and the assembler knows it.
+    pub fn uniform(&mut self, x: &str) -> String {
+        self.answer(
+            "shfl.sync.idx.b32 $0, $1, 0, 31, -1;",
+            "=r,r",
+            &[(x, "i32")],
+            "i32",
+        )
     }
 
     /// A block's name.

@@ -1,7 +1,7 @@
 //! dK and dV of a tile of keys. Rows of the accumulators are keys, columns queries of the block.
 
 use super::super::text::{Carried, Text};
-use super::numbers::{fma, power, shared_words, uniform};
+use super::numbers::{fma, power, shared_words};
 use super::plan::{Place, ROWS};
 use super::produce::position;
 use super::products::{Issue, Left, across, descriptor};
@@ -144,7 +144,7 @@ impl Block<'_> {
     ) -> Result<Vec<String>, String> {
         let flag = text.with("add", notes, i64::from(16 * self.plan.block), "i32");
         let flag = shared_words(text, &flag, 1, "i32").remove(0);
-        let flag = uniform(text, &flag);
+        let flag = text.uniform(&flag);
         let zero = text.int(0, "i32");
         let partly = text.compare("ne", &flag, &zero, "i32");
         text.revised(&partly, weights, "f32", |text| {

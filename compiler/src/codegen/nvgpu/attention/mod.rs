@@ -175,10 +175,10 @@ impl<'a> Block<'a> {
     fn new(plan: &'a Plan, text: &mut Text) -> Self {
         let thread = text.value("nvvm.read.ptx.sreg.tid.x : i32");
         let group = text.with("lshr", &thread, 7, "i32");
-        let group = numbers::uniform(text, &group);
+        let group = text.uniform(&group);
         let warp = text.with("lshr", &thread, 5, "i32");
         let warp = text.with("and", &warp, 3, "i32");
-        let warp = numbers::uniform(text, &warp);
+        let warp = text.uniform(&warp);
         let lane = text.with("and", &thread, 31, "i32");
         let base = text.value("llvm.mlir.addressof @ring : !llvm.ptr<3>");
         let base = text.value(format_args!("llvm.ptrtoint {base} : !llvm.ptr<3> to i32"));

@@ -47,16 +47,6 @@ pub(super) fn quad(
     x
 }
 
-/// A value that all threads of a warp have alike, and the assembler knows it.
-pub(super) fn uniform(text: &mut Text, x: &str) -> String {
-    text.answer(
-        "shfl.sync.idx.b32 $0, $1, 0, 31, -1;",
-        "=r,r",
-        &[(x, "i32")],
-        "i32",
-    )
-}
-
 /// Values of consecutive words in shared memory.
 pub(super) fn shared_words(text: &mut Text, at: &str, count: u32, ty: &str) -> Vec<String> {
     let at = text.value(format_args!("llvm.inttoptr {at} : i32 to !llvm.ptr<3>"));

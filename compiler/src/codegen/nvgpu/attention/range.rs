@@ -6,7 +6,7 @@
 //! at the queries and share what they found.
 
 use super::super::text::Text;
-use super::numbers::{largest, least, store_shared, uniform};
+use super::numbers::{largest, least, store_shared};
 use super::plan::{Form, Place, ROWS, THREADS};
 use super::{Block, Walk};
 
@@ -184,7 +184,7 @@ impl Block<'_> {
             let at = text.with("add", &at, 4 * warps * number as i64, "i32");
             let value = super::numbers::shared_words(text, &at, 1, "i32").remove(0);
             let value = fold(text, &value, how);
-            found.push(uniform(text, &value));
+            found.push(text.uniform(&value));
         }
         found
             .try_into()

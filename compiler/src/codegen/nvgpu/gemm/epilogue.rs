@@ -101,8 +101,7 @@ impl Block<'_> {
         column: &str,
     ) -> Result<(), String> {
         let plan = self.plan;
-        let size = format!("%size{}", plan.m.0);
-        let inside = text.compare("slt", row, &size, "i64");
+        let inside = self.is_stored(text, place, row);
         text.when(&inside, |text| {
             let mut tiles = Vec::new();
             for product in 0..plan.products.len() as u32 {
@@ -120,7 +119,7 @@ impl Block<'_> {
                         ))
                     })
                     .collect();
-                tiles.push(lanes);
+                tiles.push(self.of_group(text, place, row, lanes));
             }
             let size = format!("%size{}", plan.n.0);
             let width = if plan.vector { 4 } else { 1 };

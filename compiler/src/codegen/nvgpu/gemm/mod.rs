@@ -33,12 +33,16 @@
 //! `epilogue.rs` evaluates the maps. Every edge may be ragged and any axis may have a run-time length:
 //! what lies outside is read as zero and not stored.
 //!
+//! # Groups
+//! `groups.rs`: rows sorted by group, each group with a factor or a result of its own.
+//!
 //! # Order of sums
 //! One accumulator holds a result from first to last: 16 folded elements at once, in increasing
 //! order. Neither tile shape nor grid changes that. Where the folded axis is split (`split.rs`), a
 //! result is the sum of its parts in order.
 
 mod epilogue;
+mod groups;
 mod multiply;
 pub mod plan;
 mod produce;
@@ -120,6 +124,11 @@ fn summary(plan: &Plan) -> String {
     if let Some((parts, length)) = plan.parts {
         text += &format!(", {parts} parts of {length}");
     }
+    match plan.groups {
+        None => {}
+        Some(groups) if groups.folds => text += ", by groups of the folded axis",
+        Some(_) => text += ", by groups of rows",
+    }
     for product in &plan.products {
         for (name, operand) in [("rows", &product.rows), ("columns", &product.columns)] {
             let way = match operand.source {
@@ -144,6 +153,8 @@ const RASTER: i64 = 8;
 struct Block<'a> {
     plan: &'a Plan,
     machine: Machine,
+    /// Whether all lanes of a warp come here.
+    whole_warps: bool,
     /// Number of the thread and of its warpgroup, i32.
     thread: String,
     group: String,
@@ -158,6 +169,10 @@ struct Place {
     batch: Vec<(AxisId, String)>,
     m: String,
     n: String,
+    /// First row of the group and one past its last.
+    group: Option<[String; 2]>,
+    /// First row that is stored and one past the last, where they are not all.
+    stored: Option<[String; 2]>,
 }
 
 /// Position in the ring, i32.
@@ -181,13 +196,8 @@ fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String>
     }
     let thread = text.value("nvvm.read.ptx.sreg.tid.x : i32");
     let group = text.with("lshr", &thread, 7, "i32");
-    // The same in all lanes, which the assembler must know to keep the warp together.
-    let group = text.answer(
-        "shfl.sync.idx.b32 $0, $1, 0, 31, -1;",
-        "=r,r",
-        &[(&group, "i32")],
-        "i32",
-    );
+    // So that the assembler keeps the warp together.
+    let group = text.uniform(&group);
     let base = text.value("llvm.mlir.addressof @ring : !llvm.ptr<3>");
     let base = text.value(format_args!("llvm.ptrtoint {base} : !llvm.ptr<3> to i32"));
     let base = text.with("add", &base, 1023, "i32");
@@ -198,6 +208,7 @@ fn module(plan: &Plan, kernel: &Kernel, facts: &Facts) -> Result<String, String>
     let mut block = Block {
         plan,
         machine: Machine::with_lanes(4),
+        whole_warps: true,
         thread,
         group,
         ring,
@@ -280,12 +291,15 @@ impl Block<'_> {
             &[(first, "i32"), (zero.clone(), "i32"), (zero, "i32")],
             |text, names| text.compare("slt", &names[0], &tiles, "i32"),
             |text, names| {
-                let place = self.place(text, &names[0], [&rows, &columns]);
+                let place = self.place(text, &names[0], [&rows, &columns])?;
                 let ring = Ring {
                     slot: names[1].clone(),
                     phase: names[2].clone(),
                 };
-                let ring = body(self, text, &place, ring)?;
+                let ring = match self.plan.parts_of_tiles() {
+                    None => body(self, text, &place, ring)?,
+                    Some(groups) => self.each_part(text, &groups, place, ring, body)?,
+                };
                 let next = text.two("add", &names[0], &blocks, "i32");
                 Ok::<_, String>(vec![next, ring.slot, ring.phase])
             },
@@ -294,7 +308,12 @@ impl Block<'_> {
     }
 
     /// Where a tile is.
-    fn place(&self, text: &mut Text, tile: &str, [rows, columns]: [&str; 2]) -> Place {
+    fn place(
+        &self,
+        text: &mut Text,
+        tile: &str,
+        [rows, columns]: [&str; 2],
+    ) -> Result<Place, String> {
         let plan = self.plan;
         let per_batch = text.two("mul", rows, columns, "i32");
         let (mut batch_number, within) = match plan.batch.is_empty() {
@@ -333,21 +352,38 @@ impl Block<'_> {
             let number = text.widen(&number);
             text.with("mul", &number, i64::from(plan.tile()[side]), "i64")
         });
-        Place { batch, m, n }
+        let group = match plan.folded_groups() {
+            None => None,
+            Some(groups) => {
+                let bound = batch.iter().find(|(axis, _)| *axis == groups.query);
+                let (_, group) = bound.ok_or("a group is not bound")?;
+                Some(self.range(text, &groups, group)?)
+            }
+        };
+        Ok(Place {
+            batch,
+            m,
+            n,
+            group,
+            stored: None,
+        })
     }
 
     /// Steps of a product, i32.
-    fn steps(&self, text: &mut Text, product: &Product) -> String {
-        let mut count = self.folded_steps(text, product);
+    fn steps(&self, text: &mut Text, product: &Product, place: &Place) -> String {
+        let mut count = self.folded_steps(text, product, place);
         for axis in &product.outer {
             let size = text.narrow(&format!("%size{}", axis.0));
             count = text.two("mul", &count, &size, "i32");
         }
-        count
+        self.steps_of_part(text, place, count)
     }
 
-    fn folded_steps(&self, text: &mut Text, product: &Product) -> String {
-        let size = format!("%size{}", product.folded.0);
+    fn folded_steps(&self, text: &mut Text, product: &Product, place: &Place) -> String {
+        let size = match self.plan.folded_groups().and(place.group.as_ref()) {
+            Some([begin, end]) => text.two("sub", end, begin, "i64"),
+            None => format!("%size{}", product.folded.0),
+        };
         let up = text.with("add", &size, i64::from(STEP) - 1, "i64");
         let steps = text.with("udiv", &up, i64::from(STEP), "i64");
         text.narrow(&steps)
@@ -366,7 +402,7 @@ impl Block<'_> {
         let mut step = step.to_owned();
         let mut within = step.clone();
         if !product.outer.is_empty() {
-            let steps = self.folded_steps(text, product);
+            let steps = self.folded_steps(text, product, place);
             within = text.two("urem", &step, &steps, "i32");
             step = text.two("udiv", &step, &steps, "i32");
         }
@@ -382,7 +418,10 @@ impl Block<'_> {
             axes.push((*axis, text.widen(&at)));
         }
         let within = text.widen(&within);
-        let first = text.with("mul", &within, i64::from(STEP), "i64");
+        let mut first = text.with("mul", &within, i64::from(STEP), "i64");
+        if let Some([begin, _]) = self.plan.folded_groups().and(place.group.as_ref()) {
+            first = text.two("add", begin, &first, "i64");
+        }
         axes.push((product.folded, first));
         axes
     }
@@ -392,10 +431,11 @@ impl Block<'_> {
         &mut self,
         text: &mut Text,
         product: &Product,
+        place: &Place,
         ring: Ring,
         body: impl FnOnce(&mut Self, &mut Text, &str, &Ring) -> Result<(), String>,
     ) -> Result<Ring, String> {
-        let count = self.steps(text, product);
+        let count = self.steps(text, product, place);
         let zero = text.int(0, "i32");
         let names = text.repeat(
             &[(zero, "i32"), (ring.slot, "i32"), (ring.phase, "i32")],

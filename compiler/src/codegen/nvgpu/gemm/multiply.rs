@@ -12,7 +12,7 @@
 
 use super::super::text::{Carried, Text};
 use super::plan::{Major, Product, STEP};
-use super::{Block, Ring};
+use super::{Block, Place, Ring};
 
 impl Block<'_> {
     /// What a consuming warpgroup does.
@@ -25,11 +25,17 @@ impl Block<'_> {
             let plan = this.plan;
             let mut sums = Vec::new();
             for product in &plan.products {
-                let (after, accumulators) = this.multiply(text, product, ring)?;
+                let (after, accumulators) = this.multiply(text, product, place, ring)?;
                 ring = after;
                 sums.push(accumulators);
             }
-            this.epilogue(text, place, &sums)?;
+            match &place.stored {
+                None => this.epilogue(text, place, &sums)?,
+                Some([from, to]) => {
+                    let any = text.compare("slt", from, to, "i64");
+                    text.when(&any, |text| this.epilogue(text, place, &sums))?;
+                }
+            }
             Ok(ring)
         })
     }
@@ -39,10 +45,11 @@ impl Block<'_> {
         &mut self,
         text: &mut Text,
         product: &Product,
+        place: &Place,
         ring: Ring,
     ) -> Result<(Ring, Vec<String>), String> {
         let plan = self.plan;
-        let count = self.steps(text, product);
+        let count = self.steps(text, product, place);
         let zero = text.int(0, "i32");
         let start = text.float(0.0);
         let registers = plan.tile()[1] / 2;

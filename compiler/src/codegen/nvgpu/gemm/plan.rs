@@ -7,6 +7,7 @@ use super::{Facts, MapDim, TensorMap};
 use crate::kernel::{
     Address, AxisId, AxisSize, Coordinate, Expr, ExprId, Guard, Kernel, StageId, StageKind,
 };
+use crate::lower::groups::Groups;
 
 /// Elements of the folded axis per step of the ring: 128 bytes of bf16, one swizzled line.
 pub(super) const STEP: u32 = 64;
@@ -140,6 +141,9 @@ pub struct Product {
     pub rows: Operand,
     /// The factor with the columns.
     pub columns: Operand,
+    /// Where both factors are copied and a step may reach past its group: whether the rows, which are
+    /// evaluated there, are read by vector loads.
+    pub masked: Option<bool>,
 }
 
 /// The schedule of a kernel.
@@ -161,6 +165,8 @@ pub struct Plan {
     pub stages: u32,
     /// Contractions in order.
     pub products: Vec<Product>,
+    /// Groups of rows, each with a factor or a result of its own.
+    pub(crate) groups: Option<Groups>,
     /// Tensor maps in order.
     pub maps: Vec<TensorMap>,
     /// Whether the epilogue handles four columns at once.
@@ -219,10 +225,20 @@ impl Plan {
     /// Whether the producer's threads evaluate an operand.
     pub fn computes(&self) -> bool {
         self.products.iter().any(|product| {
-            [&product.rows, &product.columns]
-                .iter()
-                .any(|operand| matches!(operand.source, Source::Computed { .. }))
+            let operands = [&product.rows, &product.columns];
+            let mut sources = operands.iter().map(|operand| operand.source);
+            product.masked.is_some() || sources.any(|it| matches!(it, Source::Computed { .. }))
         })
+    }
+
+    /// Groups whose rows are results.
+    pub(crate) fn parts_of_tiles(&self) -> Option<Groups> {
+        self.groups.filter(|groups| !groups.folds)
+    }
+
+    /// Groups whose rows are folded.
+    pub(crate) fn folded_groups(&self) -> Option<Groups> {
+        self.groups.filter(|groups| groups.folds)
     }
 
     /// Registers of a producing and of a consuming thread, where they are moved between
@@ -324,6 +340,20 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
         let folded = outer.pop().ok_or("a contraction that folds nothing")?;
         folds.push((outer, folded));
     }
+    let groups = Groups::of(&kernel, contracts)?;
+    match groups {
+        Some(groups) if groups.folds && !batch.contains(&groups.query) => {
+            return Err("groups that are no results of their own".to_owned());
+        }
+        Some(groups) if !groups.folds && groups.key != m => {
+            return Err("groups of something other than rows".to_owned());
+        }
+        // A tile's part knows its group.
+        Some(groups) => folds
+            .iter_mut()
+            .for_each(|(outer, _)| outer.retain(|it| *it != groups.query)),
+        None => {}
+    }
     let sizes = [m, n].map(|axis| typical(&kernel, axis));
     let rest: u64 = batch.iter().map(|axis| typical(&kernel, *axis)).product();
     let mut plan = Plan {
@@ -334,6 +364,7 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
         shape: SHAPES[0],
         stages: 0,
         products: Vec::new(),
+        groups,
         maps: Vec::new(),
         vector: false,
         parts,
@@ -348,12 +379,16 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
         let (rows, columns) = if swap { (rhs, lhs) } else { (lhs, rhs) };
         let rows = operand(&mut plan, rows, m, folded, alignment)?;
         let columns = operand(&mut plan, columns, n, folded, alignment)?;
+        let copied = |it: &Operand| matches!(it.source, Source::Copied { .. });
+        let masked = plan.folded_groups().is_some() && copied(&rows) && copied(&columns);
+        let masked = masked.then(|| evaluated(&plan, rows.expr, m, folded, alignment).1);
         plan.products.push(Product {
             stage: StageId(number as u32),
             outer,
             folded,
             rows,
             columns,
+            masked,
         });
     }
     let steps: u64 = plan
@@ -362,7 +397,10 @@ pub fn plan(original: &Kernel, facts: &Facts) -> Result<Plan, String> {
         .map(|product| {
             let outer = product.outer.iter();
             let outer: u64 = outer.map(|axis| typical(&plan.kernel, *axis)).product();
-            outer * typical(&plan.kernel, product.folded).div_ceil(u64::from(STEP))
+            let groups = plan.folded_groups();
+            let groups = groups.map_or(1, |groups| typical(&plan.kernel, groups.query));
+            let folded = typical(&plan.kernel, product.folded).div_ceil(groups);
+            outer * folded.div_ceil(u64::from(STEP))
         })
         .sum();
     choose_shape(&mut plan, sizes, rest, steps, facts.shape)?;
@@ -403,16 +441,13 @@ fn result_axes(kernel: &Kernel, stage: &crate::kernel::Stage) -> Result<ResultAx
         lhs,
         rhs,
         operands,
-        window,
+        window: _,
     } = &stage.kind
     else {
         return Err("a contraction is expected".to_owned());
     };
     if *operands != DType::Bf16 {
         return Err("operands are not bf16".to_owned());
-    }
-    if window.is_some() {
-        return Err("a contraction with a window".to_owned());
     }
     let (of_lhs, of_rhs) = (kernel.axes_of_expr(*lhs), kernel.axes_of_expr(*rhs));
     let kept: Vec<AxisId> = stage
@@ -461,6 +496,8 @@ fn choose_shape(
     wanted: Option<Shape>,
 ) -> Result<(), String> {
     let mut best: Option<(u64, Shape)> = None;
+    let groups = plan.parts_of_tiles();
+    let parts = groups.map_or(0, |groups| typical(&plan.kernel, groups.query) - 1);
     // A function's polynomial beside 64 accumulators spills at 96 registers.
     let functions = plan.kernel.exprs.iter();
     let functions = functions.filter(|it| matches!(it, Expr::Unary(..))).count();
@@ -477,7 +514,7 @@ fn choose_shape(
         {
             continue;
         }
-        let tiles = batch * m.div_ceil(rows) * n.div_ceil(columns);
+        let tiles = batch * (m.div_ceil(rows) + parts) * n.div_ceil(columns);
         let products = rows * columns * u64::from(STEP) / 2048;
         let mut bytes = 0;
         for product in &plan.products {
@@ -535,6 +572,26 @@ fn operand(
             end,
         });
     }
+    let (major, vector) = evaluated(plan, expr, axis, folded, alignment);
+    Ok(Operand {
+        expr,
+        axis,
+        major,
+        source: Source::Computed { vector },
+        end: None,
+    })
+}
+
+/// Lines of an operand whose elements are evaluated, and whether eight of them are read by vector
+/// loads.
+fn evaluated(
+    plan: &Plan,
+    expr: ExprId,
+    axis: AxisId,
+    folded: AxisId,
+    alignment: &[u32],
+) -> (Major, bool) {
+    let kernel = &plan.kernel;
     let mut loads = Vec::new();
     collect_loads(kernel, expr, &mut loads);
     let contiguous = |along: AxisId| {
@@ -552,15 +609,11 @@ fn operand(
         Major::Folded => folded,
         Major::Result => axis,
     };
+    // A group of folded rows begins anywhere.
+    let begins = major == Major::Result || plan.folded_groups().is_none();
     let whole = matches!(kernel.axis_of(along).size, AxisSize::Fixed(size) if size % 8 == 0);
-    let vector = whole && is_vector(kernel, &[expr], along, 8, alignment);
-    Ok(Operand {
-        expr,
-        axis,
-        major,
-        source: Source::Computed { vector },
-        end: None,
-    })
+    let vector = begins && whole && is_vector(kernel, &[expr], along, 8, alignment);
+    (major, vector)
 }
 
 /// A tensor map for a plain load of bf16 whose lines are contiguous and whose other strides, base

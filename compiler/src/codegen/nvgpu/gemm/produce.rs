@@ -22,7 +22,10 @@ impl Block<'_> {
             return self.produce_tiles(text);
         }
         let leader = self.leader(text);
-        text.when(&leader, |text| self.produce_tiles(text))
+        self.whole_warps = false;
+        text.when(&leader, |text| self.produce_tiles(text))?;
+        self.whole_warps = true;
+        Ok(())
     }
 
     /// Whether the thread is the first of the producers.
@@ -36,7 +39,7 @@ impl Block<'_> {
             let mut ring = ring;
             let plan = this.plan;
             for product in &plan.products {
-                ring = this.each_step(text, product, ring, |this, text, step, ring| {
+                ring = this.each_step(text, product, place, ring, |this, text, step, ring| {
                     // A slot that was never filled counts as released one phase ago.
                     let one = text.int(1, "i32");
                     let released = text.two("xor", &ring.phase, &one, "i32");
@@ -67,13 +70,15 @@ impl Block<'_> {
             (&product.rows, stage, plan.tile()[0], &place.m),
             (&product.columns, columns, plan.tile()[1], &place.n),
         ];
-        let copied: u32 = operands
-            .iter()
-            .filter(|(operand, ..)| matches!(operand.source, Source::Copied { .. }))
-            .map(|(_, _, lines, _)| 2 * STEP * lines)
-            .sum();
-        let copies = |this: &Self, text: &mut Text| -> Result<(), String> {
-            match copied {
+        // With `masked` all but the rows.
+        let copies = |this: &Self, text: &mut Text, masked: bool| -> Result<(), String> {
+            let operands = || {
+                let copied = |operand: &Operand| matches!(operand.source, Source::Copied { .. });
+                let all = operands.iter().skip(usize::from(masked));
+                all.filter(move |(operand, ..)| copied(operand))
+            };
+            let bytes: u32 = operands().map(|(_, _, lines, _)| 2 * STEP * lines).sum();
+            match bytes {
                 0 => arrive(text, &full),
                 bytes => text.effect(
                     &format!("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], {bytes};"),
@@ -81,7 +86,7 @@ impl Block<'_> {
                     &[(&full, "i32")],
                 ),
             }
-            for (operand, to, lines, first) in &operands {
+            for (operand, to, lines, first) in operands() {
                 if let Source::Copied { map } = operand.source {
                     this.copy(
                         text,
@@ -97,23 +102,51 @@ impl Block<'_> {
             Ok(())
         };
         if !plan.computes() {
-            return copies(self, text);
+            return copies(self, text, false);
         }
+        let past = match product.masked {
+            None => None,
+            Some(vector) => Some((self.past_group(text, product, place, axes)?, vector)),
+        };
         let leader = self.leader(text);
-        text.when(&leader, |text| copies(self, text))?;
+        text.when(&leader, |text| match &past {
+            None => copies(self, text, false),
+            Some((past, _)) => {
+                text.when(past, |text| copies(self, text, true))?;
+                let whole = text.not(past);
+                text.when(&whole, |text| copies(self, text, false))
+            }
+        })?;
         text.effect("bar.warp.sync 0xffffffff;", "", &[]);
+        let end = plan.folded_groups().and(place.group.as_ref());
+        let end = end.map(|[_, end]| end.as_str());
         for (operand, to, lines, first) in &operands {
             if let Source::Computed { vector } = operand.source {
-                self.compute(
-                    text,
+                let step = Evaluated {
                     operand,
-                    product.folded,
-                    [to, first],
-                    *lines,
-                    axes,
+                    folded: product.folded,
+                    lines: *lines,
+                    end,
                     vector,
-                )?;
+                };
+                self.compute(text, &step, [to, first], axes)?;
             }
+        }
+        if let Some((past, vector)) = past {
+            let [(operand, to, lines, first), _] = &operands;
+            // The same condition, but none by which a compiler would part the warp before its barrier.
+            let past = text.value(format_args!("llvm.zext {past} : i1 to i32"));
+            let past = text.uniform(&past);
+            let zero = text.int(0, "i32");
+            let past = text.compare("ne", &past, &zero, "i32");
+            let step = Evaluated {
+                operand,
+                folded: product.folded,
+                lines: *lines,
+                end,
+                vector,
+            };
+            text.when(&past, |text| self.compute(text, &step, [to, first], axes))?;
         }
         // What the multiplying instructions read was written by ordinary stores.
         text.effect("fence.proxy.async.shared::cta;", "", &[]);
@@ -171,20 +204,20 @@ impl Block<'_> {
 
     /// Evaluates one operand's step. Thread t has chunk t mod 8 of lines t div 8 + 16·i; four such
     /// chunks are read before the first is stored.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call; a struct would name each twice"
-    )]
     fn compute(
         &mut self,
         text: &mut Text,
-        operand: &Operand,
-        folded: AxisId,
+        step: &Evaluated<'_>,
         [to, first]: [&str; 2],
-        lines: u32,
         axes: &[(AxisId, String)],
-        vector: bool,
     ) -> Result<(), String> {
+        let Evaluated {
+            operand,
+            folded,
+            lines,
+            end,
+            vector,
+        } = *step;
         let chunk = text.with("and", &self.thread, 7, "i32");
         let line = text.with("and", &self.thread, 127, "i32");
         let line = text.with("lshr", &line, 3, "i32");
@@ -228,6 +261,7 @@ impl Block<'_> {
                     across: across.0,
                     start,
                     line,
+                    end: end.map(|end| (folded, end)),
                     vector,
                 };
                 let chunks = self.chunks(text, operand, &part, axes)?;
@@ -255,7 +289,7 @@ impl Block<'_> {
         &mut self,
         text: &mut Text,
         operand: &Operand,
-        part: &Part,
+        part: &Part<'_>,
         axes: &[(AxisId, String)],
     ) -> Result<Vec<Vec<String>>, String> {
         let plan = self.plan;
@@ -273,12 +307,12 @@ impl Block<'_> {
         let mut starts = Vec::new();
         for element in (0..8).step_by(width as usize) {
             let at = text.with("add", &part.start, element, "i64");
-            starts.push(self.clamped(text, part.along, &at, i64::from(width)));
+            starts.push(self.clamped(text, part, part.along, &at, i64::from(width)));
         }
         let mut evaluated = Vec::new();
         for number in 0..4 {
             let line = text.with("add", &part.line, 16 * number, "i64");
-            let (line, inside) = self.clamped(text, part.across, &line, 1);
+            let (line, inside) = self.clamped(text, part, part.across, &line, 1);
             let mut values = Vec::new();
             for (start, exists) in &starts {
                 let value = point.value(
@@ -328,35 +362,47 @@ impl Block<'_> {
     fn clamped(
         &self,
         text: &mut Text,
+        part: &Part<'_>,
         axis: AxisId,
         at: &str,
         width: i64,
     ) -> (String, Option<String>) {
         let plan = self.plan;
+        let end = part.end.filter(|(folded, _)| *folded == axis);
         let step = match axis {
             axis if axis == plan.m => plan.tile()[0],
             axis if axis == plan.n => plan.tile()[1],
             _ => STEP,
         };
-        if plan
-            .fixed(axis)
-            .is_some_and(|size| size % u64::from(step) == 0)
-        {
+        let whole = |size: u64| size.is_multiple_of(u64::from(step));
+        if end.is_none() && plan.fixed(axis).is_some_and(whole) {
             return (at.to_owned(), None);
         }
-        let size = format!("%size{}", axis.0);
+        let size = end.map_or_else(|| format!("%size{}", axis.0), |(_, end)| end.to_owned());
         let inside = text.compare("slt", at, &size, "i64");
         let last = text.with("sub", &size, width, "i64");
         (text.least(at, &last), Some(inside))
     }
 }
 
+/// An operand that is evaluated in a step.
+struct Evaluated<'a> {
+    operand: &'a Operand,
+    folded: AxisId,
+    lines: u32,
+    /// One past the last folded element, where it is not that of the axis.
+    end: Option<&'a str>,
+    vector: bool,
+}
+
 /// What a thread evaluates of an operand's step.
-struct Part {
+struct Part<'a> {
     along: AxisId,
     across: AxisId,
     start: String,
     line: String,
+    /// An axis that ends early, and one past its last element.
+    end: Option<(AxisId, &'a str)>,
     vector: bool,
 }
 
