@@ -498,7 +498,7 @@ fn choose_shape(
     let mut best: Option<(u64, Shape)> = None;
     let groups = plan.parts_of_tiles();
     let parts = groups.map_or(0, |groups| typical(&plan.kernel, groups.query) - 1);
-    // A function's polynomial beside 64 accumulators spills at 96 registers.
+    // A function's polynomial, or the ends of a group, beside 64 accumulators spill at 96 registers.
     let functions = plan.kernel.exprs.iter();
     let functions = functions.filter(|it| matches!(it, Expr::Unary(..))).count();
     for shape in SHAPES {
@@ -509,7 +509,7 @@ fn choose_shape(
         let one_warp = rows == 128 && shape.blocks == 2;
         if wanted.is_some_and(|wanted| wanted != shape)
             || accumulators > room
-            || one_warp && (plan.computes() || functions > 0)
+            || one_warp && (plan.computes() || functions > 0 || groups.is_some())
             || shape.stages(plan.products.len()) < 2
         {
             continue;
