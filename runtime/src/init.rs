@@ -24,7 +24,7 @@ const SHARE_ELEMENTS: usize = 1 << 15;
 pub fn initialize(executor: &mut Executor, seed: u64) -> Result<(), ExecutorError> {
     let threads = executor.threads();
     for (tensor, init) in parameters(executor, |it| it.parameter.as_ref().map(|p| p.init)) {
-        if let Some(normals) = normals(seed, &tensor.name, init)
+        if let Ok(normals) = normals(seed, &tensor.name, init)
             && executor.draw(&tensor.name, &normals)?
         {
             continue;
@@ -38,13 +38,9 @@ pub fn initialize(executor: &mut Executor, seed: u64) -> Result<(), ExecutorErro
 
 /// The initial values of the parameter `name`: the same for any number of threads.
 pub fn draw(seed: u64, name: &str, init: Init, elements: usize, threads: usize) -> Vec<f32> {
-    let normals = match (init, normals(seed, name, init)) {
-        (_, Some(normals)) => normals,
-        (Init::Ones, None) => return vec![1.0; elements],
-        (Init::Constant(value), None) => return vec![value; elements],
-        (Init::Zeros | Init::Normal(_) | Init::TruncatedNormal(_), None) => {
-            return vec![0.0; elements];
-        }
+    let normals = match normals(seed, name, init) {
+        Ok(normals) => normals,
+        Err(value) => return vec![value; elements],
     };
     let mut values = vec![0.0; elements];
     // Even, so that pairs stay whole.
@@ -64,14 +60,16 @@ pub fn draw(seed: u64, name: &str, init: Init, elements: usize, threads: usize) 
     values
 }
 
-/// Values that are not all the same.
-fn normals(seed: u64, name: &str, init: Init) -> Option<Normals> {
+/// The distribution of the values, or the value that all have.
+fn normals(seed: u64, name: &str, init: Init) -> Result<Normals, f32> {
     let (std, bound) = match init {
-        Init::Zeros | Init::Ones | Init::Constant(_) => return None,
+        Init::Zeros => return Err(0.0),
+        Init::Ones => return Err(1.0),
+        Init::Constant(value) => return Err(value),
         Init::Normal(std) => (std, f64::INFINITY),
         Init::TruncatedNormal(std) => (std, 2.0),
     };
-    Some(Normals {
+    Ok(Normals {
         philox: Philox::new(seed, stream_of(name)),
         std: f64::from(std),
         bound,

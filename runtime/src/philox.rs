@@ -72,7 +72,7 @@ impl Philox {
     }
 
     /// The two words that every block is encrypted under.
-    pub(crate) fn key(&self) -> [u32; 2] {
+    pub fn key(&self) -> [u32; 2] {
         self.key
     }
 

@@ -159,7 +159,7 @@ impl Device for Emulator {
     ) -> Result<bool, DeviceError> {
         let module = Module::parse(&normal::ptx());
         let module = module.map_err(|error| DeviceError::Kernel(error.to_string()))?;
-        let [first, second] = normal::key(normals);
+        let [first, second] = normals.philox.key();
         let params = [
             Param::U64(self.regions[region] + offset),
             Param::U64(elements),

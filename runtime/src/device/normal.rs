@@ -1,4 +1,4 @@
-//! A kernel that draws normals into a tensor of f32, bit for bit as [`Normals::fill`] does.
+//! A kernel that draws normals into a tensor of f32, bit for bit as [`crate::normal::Normals::fill`] does.
 //!
 //! Each thread draws pairs of elements, a grid apart. What is beyond the bound is drawn anew as
 //! [`crate::philox::Philox::truncated_normal`] does. Every operation is rounded by itself, so nothing
@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::normal::{COS, LN, Normals, ONE, REDRAW, SIGNIFICAND, SIN};
+use crate::normal::{COS, LN, ONE, REDRAW, SIGNIFICAND, SIN};
 use crate::philox::{MULTIPLIER, REDRAWS, WEYL};
 
 /// Threads of a block.
@@ -14,11 +14,6 @@ pub const THREADS: u32 = 256;
 /// Name of the kernel. Parameters: address and number of the elements (u64), both words of the key
 /// (u32), standard deviation and bound (f64).
 pub const NAME: &str = "normal";
-
-/// The words of the key, as the kernel takes them.
-pub fn key(normals: &Normals) -> [u32; 2] {
-    normals.philox.key()
-}
 
 /// An f64 as PTX writes it.
 fn literal(x: f64) -> String {

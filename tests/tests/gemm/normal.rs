@@ -12,7 +12,7 @@ fn drawn(normals: &Normals, elements: usize, blocks: u32) -> Vec<f32> {
     let out = memory.alloc(4 * (elements + 2));
     let before = vec![0xff; 4 * (elements + 2)];
     memory.write(out, &before).unwrap();
-    let [first, second] = normal::key(normals);
+    let [first, second] = normals.philox.key();
     let params = [
         Param::U64(out),
         Param::U64(elements as u64),

@@ -16,6 +16,7 @@ use mm1_package::{GpuKernel, Kernel, Package, content_hash};
 
 use super::card::Card;
 use super::driver::{check, driver};
+use super::memory::Stream;
 use super::ptx;
 use crate::device::DeviceError;
 
@@ -93,6 +94,34 @@ impl Module {
             name.as_ptr()
         ))?;
         Ok(function)
+    }
+
+    /// Queues a kernel of the module on so many blocks and threads; `arguments` are the places of its
+    /// parameters, each of its parameter's type.
+    ///
+    /// # Errors
+    /// There is none of that name, or a card that has failed.
+    pub(super) fn launch(
+        &self,
+        name: &str,
+        [blocks, threads]: [u32; 2],
+        arguments: &mut [*mut c_void],
+        stream: &Stream,
+    ) -> Result<(), DeviceError> {
+        let function = self.function(name)?;
+        driver!(cuLaunchKernel(
+            function,
+            blocks,
+            1,
+            1,
+            threads,
+            1,
+            1,
+            0,
+            stream.handle,
+            arguments.as_mut_ptr(),
+            std::ptr::null_mut()
+        ))
     }
 }
 

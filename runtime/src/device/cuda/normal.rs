@@ -2,7 +2,6 @@
 
 use std::ffi::c_void;
 
-use super::driver::driver;
 use super::kernels::Module;
 use super::memory::Stream;
 use crate::device::{DeviceError, normal};
@@ -41,9 +40,8 @@ impl Drawer {
         multiprocessors: u32,
         stream: &Stream,
     ) -> Result<(), DeviceError> {
-        let function = self.module.function(normal::NAME)?;
         let (mut address, mut elements) = (address, elements);
-        let [mut first, mut second] = normal::key(normals);
+        let [mut first, mut second] = normals.philox.key();
         let (mut std, mut bound) = (normals.std, normals.bound);
         let mut arguments: [*mut c_void; 6] = [
             (&raw mut address).cast(),
@@ -53,18 +51,8 @@ impl Drawer {
             (&raw mut std).cast(),
             (&raw mut bound).cast(),
         ];
-        driver!(cuLaunchKernel(
-            function,
-            BLOCKS * multiprocessors,
-            1,
-            1,
-            normal::THREADS,
-            1,
-            1,
-            0,
-            stream.handle,
-            arguments.as_mut_ptr(),
-            std::ptr::null_mut()
-        ))
+        let grid = [BLOCKS * multiprocessors, normal::THREADS];
+        self.module
+            .launch(normal::NAME, grid, &mut arguments, stream)
     }
 }

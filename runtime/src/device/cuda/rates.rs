@@ -89,24 +89,12 @@ fn copy_rate(stream: &Stream) -> Result<f64, DeviceError> {
 /// FLOP/s of a kernel that only multiplies, one block on each multiprocessor.
 fn matrix_rate(card: &Card, stream: &Stream) -> Result<f64, DeviceError> {
     let module = Module::of_text(matrix::ptx())?;
-    let function = module.function(matrix::NAME)?;
     let sums = DeviceMemory::new(4 * u64::from(matrix::THREADS))?;
     let launch = |rounds: u64| {
         let (mut address, mut rounds) = (sums.address, rounds);
         let mut arguments: [*mut c_void; 2] = [(&raw mut address).cast(), (&raw mut rounds).cast()];
-        driver!(cuLaunchKernel(
-            function,
-            card.multiprocessors,
-            1,
-            1,
-            matrix::THREADS,
-            1,
-            1,
-            0,
-            stream.handle,
-            arguments.as_mut_ptr(),
-            std::ptr::null_mut()
-        ))
+        let grid = [card.multiprocessors, matrix::THREADS];
+        module.launch(matrix::NAME, grid, &mut arguments, stream)
     };
     let first = timed(stream, || launch(FIRST_ROUNDS), 1)?;
     let rounds = (FIRST_ROUNDS as f64 * PRODUCTS_SECONDS / first.max(1e-6)) as u64;
