@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use mm1_dsl::codes;
 use mm1_dsl::diagnostic::Diagnostic;
-use mm1_dsl::model::{Model, Objective, Optimizer, Precision};
+use mm1_dsl::model::{ComponentCall, Model, Objective, Optimizer, Precision};
 use mm1_package::{DType, Init};
 
 pub use expand::{Expander, Keys};
@@ -311,38 +311,32 @@ fn image_tokens(model: &Model, expander: &mut Expander<'_>) -> Outcome<Option<Va
         let end = expander.input("visible_end", DType::I32, vec![images, tokens]);
         expander.visible_end = Some(end);
     }
-    let encoder = model
-        .components
-        .instantiate_call(&vision.encoder.call, "encoder")?;
-    let call = &vision.encoder.call.component;
-    let features = blame::chosen(
+    let encoder = ("encoder.arch", &vision.encoder.call);
+    let features = part(
         model,
-        "encoder.arch",
-        call,
-        expander
-            .expand(&encoder, &[("pixels", pixels)])
-            .and_then(|outputs| only(outputs, "features")),
+        expander,
+        encoder,
+        &[("pixels", pixels)],
+        "features",
+        |_, _| Ok(()),
     )?;
-    let connector = model
-        .components
-        .instantiate_call(&vision.connector.call, "connector")?;
-    let call = &vision.connector.call.component;
-    let tokens = blame::chosen(
+    let connector = ("connector.kind", &vision.connector.call);
+    let inputs = [("features", features)];
+    let tokens = part(
         model,
-        "connector.kind",
-        call,
-        expander
-            .expand(&connector, &[("features", features)])
-            .and_then(|outputs| only(outputs, "tokens"))
-            .and_then(|tokens| {
-                // What other objectives do with it is their own.
-                if let Objective::Language = model.objective {
-                    let width = Dim::Fixed(model.decoder.width);
-                    let wanted = [images, Dim::Fixed(vision.connector.image_tokens), width];
-                    blame::gives(&expander.graph, "tokens", tokens, &wanted)?;
-                }
-                Ok(tokens)
-            }),
+        expander,
+        connector,
+        &inputs,
+        "tokens",
+        |graph, tokens| {
+            // What other objectives do with it is their own.
+            let Objective::Language = model.objective else {
+                return Ok(());
+            };
+            let width = Dim::Fixed(model.decoder.width);
+            let wanted = [images, Dim::Fixed(vision.connector.image_tokens), width];
+            blame::gives(graph, "tokens", tokens, &wanted)
+        },
     )?;
     let tokens = expander
         .rows("connector.image_tokens", tokens)
@@ -350,13 +344,28 @@ fn image_tokens(model: &Model, expander: &mut Expander<'_>) -> Outcome<Option<Va
     Ok(Some(tokens))
 }
 
-fn only(mut outputs: BTreeMap<String, Value>, name: &str) -> Outcome<Value> {
-    outputs.remove(name).ok_or_else(|| {
-        vec![Diagnostic::error(
-            codes::WRONG_INTERFACE,
-            format!("the component has no output `{name}`"),
-        )]
-    })
+/// Expands the component that a key such as `encoder.arch` chose, and gives the output of this name;
+/// what is wrong in it, or what `check` finds wrong with the output, names the key.
+fn part(
+    model: &Model,
+    expander: &mut Expander<'_>,
+    (key, call): (&str, &ComponentCall),
+    inputs: &[(&str, Value)],
+    output: &str,
+    check: impl FnOnce(&Graph, Value) -> Outcome<()>,
+) -> Outcome<Value> {
+    let (role, _) = key.split_once('.').unwrap_or((key, ""));
+    let instance = model.components.instantiate_call(call, role)?;
+    let expanded = expander.expand(&instance, inputs).and_then(|mut outputs| {
+        let value = outputs.remove(output).ok_or_else(|| {
+            vec![Diagnostic::error(
+                codes::WRONG_INTERFACE,
+                format!("the component has no output `{output}`"),
+            )]
+        })?;
+        check(&expander.graph, value).map(|()| value)
+    });
+    blame::chosen(model, key, &call.component, expanded)
 }
 
 fn shape_error(message: String) -> Vec<Diagnostic> {
@@ -404,9 +413,6 @@ fn hidden_states(
         Some(end) => end,
         None => expander.input("segment_begin", DType::I32, shape),
     };
-    let instance = model
-        .components
-        .instantiate_call(&decoder.call, "decoder")?;
     let mut inputs = vec![("x", x), ("positions", positions), ("segment_begin", begin)];
     if decoder.moe.is_some() {
         let rows = picked.map(|(rows, _)| rows);
@@ -414,15 +420,10 @@ fn hidden_states(
         inputs.push(("present", present));
     }
     let wanted = expander.graph.ty(x).dims.clone();
-    let x = blame::chosen(
-        model,
-        "decoder.arch",
-        &decoder.call.component,
-        expander
-            .expand(&instance, &inputs)
-            .and_then(|outputs| only(outputs, "x"))
-            .and_then(|x| blame::gives(&expander.graph, "x", x, &wanted).map(|()| x)),
-    )?;
+    let chosen = ("decoder.arch", &decoder.call);
+    let x = part(model, expander, chosen, &inputs, "x", |graph, x| {
+        blame::gives(graph, "x", x, &wanted)
+    })?;
     expander.rows("decoder.hidden", x).map_err(shape_error)
 }
 
