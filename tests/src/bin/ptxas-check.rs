@@ -14,20 +14,21 @@ use mm1_tests::assemble::{ARCHITECTURE, Line, Module, assemble, faults, held, mo
 use mm1_tests::golden;
 
 /// Models of the table, by file under `models`.
-const GOLDEN: [&str; 5] = [
+const GOLDEN: [&str; 6] = [
     "bench/tiny.toml",
     "mm1-tiny.toml",
     "tiny/attention-pool.toml",
     "tiny/c-abstractor.toml",
     "tiny/mlp.toml",
+    "tiny/moe.toml",
 ];
 
 /// Head of the table.
 fn header() -> String {
     format!(
         "\
-# Every kernel of bench/tiny, mm1-tiny and one model per connector, in f32 and bf16, as ptxas takes it
-# for {ARCHITECTURE}: name | schedule | registers, spills, shared memory | the first model that has it.
+# Every kernel of bench/tiny, mm1-tiny, one model per connector and one of experts, in f32 and bf16, as
+# ptxas takes it for {ARCHITECTURE}: name | schedule | registers, spills, shared memory | the first model that has it.
 # scripts/ptxas-check compares names, schedules, shared memory and models. Registers and spills are those
 # of LLVM {} and differ with its patch level, so they are here to be read; but products and attention
 # must not spill, and ptxas must neither refuse a kernel nor serialize its matrix instructions.
