@@ -124,10 +124,10 @@ fn factor(points: &[Point], key: &str, lower_is_better: bool) -> Option<Factor> 
 pub fn rows(factors: &[Factor], score: &str) -> Rows {
     let head = [
         "key",
-        "means",
         "best less worst",
         "95 % interval",
         "verdict",
+        "means",
     ];
     let row = |it: &Factor| {
         let levels = it.levels.iter();
@@ -143,12 +143,12 @@ pub fn rows(factors: &[Factor], score: &str) -> Rows {
         let [best, worst] = &it.ends;
         vec![
             it.key.clone(),
-            levels.join("; "),
             format!("{best} less {worst}: {}", signed(score, it.contrast.mean)),
             it.interval.map_or_else(none, |[low, high]| {
                 format!("{} … {}", signed(score, low), signed(score, high))
             }),
             verdict.to_owned(),
+            levels.join("; "),
         ]
     };
     Rows {
@@ -190,9 +190,9 @@ mod tests {
         assert_eq!(found[1].ends, ["avg", "attention"]);
         assert!((found[1].contrast.mean - 0.04).abs() < 1e-12);
         let table = rows(&found, "captions.all");
-        assert_eq!(table.rows[0][4], "more than noise");
-        assert_eq!(table.rows[1][4], "within noise");
-        assert_eq!(table.rows[0][2], "16 less 4: +30.0 %");
+        assert_eq!(table.rows[0][3], "more than noise");
+        assert_eq!(table.rows[1][3], "within noise");
+        assert_eq!(table.rows[0][1], "16 less 4: +30.0 %");
         // With less being better the ends change places.
         assert_eq!(factors(&points, true)[0].ends, ["4", "16"]);
         assert!(factors(&[], true).is_empty());

@@ -333,7 +333,7 @@ impl Plan {
             .runs()
             .filter(|(_, run)| !run.finished)
             .map(|(variant, _)| variant.flops())
-            .sum();
+            .fold(0.0, |sum, flops| sum + flops);
         out += &format!(
             "\n{runs} runs of {} TFLOP in all; {done} are done, {} TFLOP are left\n",
             short(self.flops() / 1e12),

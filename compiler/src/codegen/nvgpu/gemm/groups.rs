@@ -9,7 +9,8 @@
 //!
 //! Where the rows are folded, a tile's steps go from the first row of its group to the last. The last
 //! step may reach into the rows of the next group: there one operand is evaluated with zeros past
-//! the end, though bulk copies bring it everywhere else.
+//! the end, though bulk copies bring it everywhere else. The other operand keeps its rows past the end, so
+//! what is not finite there reaches the group before: such a step is skipped anyway.
 
 use super::super::point::Point;
 use super::super::text::Text;
@@ -30,7 +31,11 @@ impl Block<'_> {
         point.bind(groups.query, group);
         let range = point.range(groups)?;
         let lanes = point.finish(text)?;
-        Ok(range.map(|value| self.alike(text, &lanes.of(value)[0])))
+        let [begin, end] = range.map(|value| self.alike(text, &lanes.of(value)[0]));
+        // Numbers that are no range, as a measurement may bring, are an empty one.
+        let reversed = text.compare("slt", &end, &begin, "i64");
+        let end = text.select(&reversed, &begin, &end, "i64");
+        Ok([begin, end])
     }
 
     /// An i64 below 2³¹ that the lanes of a warp have alike, made known where they are together.
