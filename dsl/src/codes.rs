@@ -55,7 +55,7 @@ codes! {
     OUTSIDE_PROJECT = 9, "path leaves the project",
         "A path that a file names is relative to that file and stays under the project root: the nearest folder upwards with `mm1c.toml` or `.git`. Data elsewhere is named on the command line with `--set`.";
     TOO_LARGE_FILE = 10, "file too large",
-        "Graph files are limited to 1 MiB, an array in one to 65536 values, and a chain of `extends` to 16 files.";
+        "Graph files are limited to 1 MiB, an array in one to 65536 values, a chain of `extends` to 16 files, and the grid of a study to 256 points.";
     BAD_SET = 11, "malformed --set",
         "`--set` takes `a.b=value`, with the value in TOML notation; a bare word is taken as a string.";
     PATCH_DIVIDES = 12, "resolution is not a multiple of the patch size",

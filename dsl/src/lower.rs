@@ -298,8 +298,11 @@ fn law(
                 format!("the learning-rate law is extrapolated to {parameters:.2e} parameters"),
             )
             .at(span, format!("gives {rate:.3e}"))
-            .note(
-                "the law was fitted on 9 M to 1.2 B non-embedding parameters and used up to 30 B",
+            .note("the law was fitted on 9 M to 1.2 B non-embedding parameters and used up to 30 B")
+            .patch(
+                "write the number, if it is meant, or one that was tried",
+                span,
+                format!("{rate:.2e}"),
             ),
         );
     }

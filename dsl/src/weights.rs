@@ -10,7 +10,7 @@
 //! its rows before the grid's, which may have another grid in the file.
 
 use crate::codes;
-use crate::component::{Argument, Expression};
+use crate::component::{Argument, Expression, Fault};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::Model;
 use crate::nearest::{did_you_mean, nearest, quoted_list};
@@ -95,16 +95,21 @@ pub fn embedded(name: &str, model: &Model) -> Result<WeightMap, Diagnostics> {
         Some((_, text)) => read(&format!("models/weights/{name}.toml"), text, model),
         None => {
             let names = || EMBEDDED.iter().map(|(name, _)| *name);
+            let mut sources = Sources::default();
+            let source = sources.add("--map", name);
+            let span = Span::new(source, 0..name.len());
+            let near = nearest(name, names());
             let diagnostic =
                 Diagnostic::error(codes::UNKNOWN_MAP, format!("there is no name map `{name}`"))
-                    .note(format!(
-                        "there is {}; others are named by path",
-                        quoted_list(names())
-                    ))
-                    .help(did_you_mean(&nearest(name, names())));
+                    .at(span, "")
+                    .note(format!("maps: {}", quoted_list(names())));
+            let diagnostic = match (did_you_mean(&near), near.first()) {
+                (Some(meant), Some(first)) => diagnostic.patch(meant, span, *first),
+                _ => diagnostic.help("a map of your own is a path that ends in `.toml`".to_owned()),
+            };
             Err(Diagnostics {
                 list: vec![diagnostic],
-                sources: Sources::default(),
+                sources,
             })
         }
     }
@@ -120,6 +125,7 @@ pub fn read(display: &str, text: &str, model: &Model) -> Result<WeightMap, Diagn
     let (table, diagnostics) = tree::parse(source, text);
     let mut reader = Reader {
         model,
+        start: Span::new(source, 0..0),
         part: String::new(),
         names: 0,
         diagnostics,
@@ -137,6 +143,7 @@ pub fn read(display: &str, text: &str, model: &Model) -> Result<WeightMap, Diagn
 
 struct Reader<'m> {
     model: &'m Model,
+    start: Span,
     part: String,
     /// Foreign tensors that the rules so far name.
     names: u64,
@@ -144,32 +151,50 @@ struct Reader<'m> {
 }
 
 impl Reader<'_> {
-    fn bad(&mut self, span: impl Into<Option<Span>>, message: impl Into<String>) {
-        self.diagnostics
-            .push(Diagnostic::error(codes::BAD_MAP, message).at(span, ""));
+    fn bad(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.diagnostics.push(
+            Diagnostic::error(codes::BAD_MAP, message)
+                .at(span, "")
+                .help(help.into()),
+        );
     }
 
-    fn keys(&mut self, table: &Table, known: &[&str]) {
+    fn keys(&mut self, table: &Table, known: &[&str], what: &str) {
         for (key, entry) in &table.entries {
             if !known.contains(&key.as_str()) {
                 let near = nearest(key, known.iter().copied());
-                self.diagnostics.push(
-                    Diagnostic::error(codes::BAD_MAP, format!("a name map has no key `{key}`"))
-                        .at(entry.key, "")
-                        .help(did_you_mean(&near)),
-                );
+                let found = Diagnostic::error(codes::BAD_MAP, format!("{what} has no key `{key}`"))
+                    .at(entry.key, "")
+                    .note(format!("keys: {}", quoted_list(known.iter().copied())));
+                self.diagnostics
+                    .push(match (did_you_mean(&near), &near[..]) {
+                        (Some(meant), [one]) => found.patch(meant, entry.key, *one),
+                        (meant, _) => {
+                            found.help(meant.unwrap_or_else(|| "take it out".to_string()))
+                        }
+                    });
             }
         }
     }
 
     fn map(&mut self, table: &Table) -> WeightMap {
-        self.keys(table, &["part", "prefixes", "ignore", "tensor"]);
+        const TENSORS: &str = "a rule is a table of its own under the line `[[tensor]]`";
+        let keys = ["part", "prefixes", "ignore", "tensor"];
+        self.keys(table, &keys, "a name map");
+        let parts = "`part = \"encoder\"` or `part = \"decoder\"`: expressions read its keys";
         match table.get("part") {
             Some(entry) => match entry.value.text() {
                 Some(part @ ("encoder" | "decoder")) => self.part = part.to_string(),
-                _ => self.bad(entry.value.span, "`part` is `\"encoder\"` or `\"decoder\"`"),
+                Some(part) => {
+                    let message = format!("a map fills an encoder or a decoder, not `{part}`");
+                    self.bad(entry.value.span, message, parts);
+                }
+                None => {
+                    let message = format!("`part` is a string, not {}", entry.value.type_name());
+                    self.bad(entry.value.span, message, parts);
+                }
             },
-            None => self.bad(None, "the map does not say which `part` it fills"),
+            None => self.bad(self.start, "the map does not say what it fills", parts),
         }
         let prefixes = self.texts(table.get("prefixes"));
         let mut map = WeightMap {
@@ -190,12 +215,12 @@ impl Reader<'_> {
                 for item in items {
                     match item.table() {
                         Some(table) => self.rules(table, item.span, &mut map.rules),
-                        None => self.bad(item.span, "`tensor` is an array of tables"),
+                        None => self.bad(item.span, "`tensor` is a list of tables", TENSORS),
                     }
                 }
             }
-            Some(value) => self.bad(value.span, "`tensor` is an array of tables"),
-            None => self.bad(None, "the map has no `[[tensor]]`"),
+            Some(value) => self.bad(value.span, "`tensor` is a list of tables", TENSORS),
+            None => self.bad(self.start, "the map has no `[[tensor]]`", TENSORS),
         }
         map
     }
@@ -214,7 +239,12 @@ impl Reader<'_> {
             .map(|item| item.text().map(str::to_string))
             .collect();
         texts.unwrap_or_else(|| {
-            self.bad(entry.value.span, "strings are wanted here");
+            let message = "a string or a list of strings is wanted here";
+            self.bad(
+                entry.value.span,
+                message,
+                "names stand in quotes: `\"model.\"`",
+            );
             Vec::new()
         })
     }
@@ -230,22 +260,47 @@ impl Reader<'_> {
             "shape",
             "before",
         ];
-        self.keys(table, &KEYS);
         let before = self.diagnostics.len();
+        self.keys(table, &KEYS, "a tensor");
         let ours = self.texts(table.get("ours"));
         let theirs = self.texts(table.get("theirs"));
         let ([ours], [_, ..]) = (&ours[..], &theirs[..]) else {
-            return self.bad(span, "a tensor has one `ours` and at least one `theirs`");
+            // A misspelt key has its own finding.
+            if self.diagnostics.len() > before {
+                return;
+            }
+            let (place, help) = match table.get("ours") {
+                Some(entry) if ours.len() > 1 => {
+                    (entry.value.span, "write a `[[tensor]]` for each parameter")
+                }
+                _ => (
+                    span,
+                    "`ours` is a parameter of the model, `theirs` what the file has for it",
+                ),
+            };
+            return self.bad(
+                place,
+                "a tensor has one `ours` and at least one `theirs`",
+                help,
+            );
         };
         let rows = self.numbers(table.get("rows"));
-        if rows
-            .as_ref()
-            .map_or(theirs.len() > 1, |rows| rows.len() != theirs.len())
-        {
-            self.bad(
-                span,
-                "`rows` says how many rows each of several `theirs` has",
-            );
+        let names = theirs.len();
+        let (counted, at) = match table.get("rows").map(|entry| &entry.value) {
+            Some(value) => match &value.kind {
+                Kind::Array(items) => (items.len(), value.span),
+                // Has its own finding.
+                _ => (names, value.span),
+            },
+            None => (1, table.get("theirs").map_or(span, |it| it.value.span)),
+        };
+        if counted != names {
+            let message = match table.get("rows") {
+                Some(_) => format!("{counted} `rows`, but {names} `theirs`"),
+                None => format!("{names} `theirs` without `rows`"),
+            };
+            let help = "`rows` lists how many rows each of `theirs` has: `[\"=width\", 64]`";
+            self.bad(at, message, help);
         }
         let transposed = match table.get("transposed").map(|entry| &entry.value) {
             None => false,
@@ -254,7 +309,8 @@ impl Reader<'_> {
                 ..
             }) => *flag,
             Some(value) => {
-                self.bad(value.span, "`transposed` is `true` or `false`");
+                let message = format!("`transposed` is a boolean, not {}", value.type_name());
+                self.bad(value.span, message, "`transposed = true`, or no such line");
                 false
             }
         };
@@ -268,14 +324,16 @@ impl Reader<'_> {
         let table_rows = table
             .get("before")
             .and_then(|entry| self.number(&entry.value));
-        if stack == Some(0) {
-            self.bad(span, "`stack` is at least 1");
+        if let (Some(0), Some(entry)) = (stack, table.get("stack")) {
+            let help = "`stack` is the number of experts, such as `\"=experts\"`";
+            self.bad(entry.value.span, "`stack` is 0, but at least 1", help);
         }
         let joined = theirs.len() > 1 || stack.is_some();
         if usize::from(transposed) + usize::from(joined) + usize::from(shape.is_some()) > 1 {
             self.bad(
                 span,
                 "only one of several `theirs` (or `stack`), `transposed` and `shape` is possible",
+                "write each of `theirs` as a tensor of its own, if the model has them apart",
             );
         }
         if self.diagnostics.len() > before {
@@ -289,6 +347,7 @@ impl Reader<'_> {
                 return self.bad(
                     span,
                     format!("the map names more than {MOST_NAMES} tensors"),
+                    "`repeat`, `stack` and the length of `theirs` multiply",
                 );
             }
             let block = count.map(|_| index);
@@ -314,31 +373,41 @@ impl Reader<'_> {
     fn numbers(&mut self, entry: Option<&Entry>) -> Option<Vec<u64>> {
         let entry = entry?;
         let Kind::Array(items) = &entry.value.kind else {
-            self.bad(entry.value.span, "an array of sizes is wanted here");
+            let message = "a list of sizes is wanted here";
+            self.bad(entry.value.span, message, "for example `[64, \"=width\"]`");
             return None;
         };
-        items.iter().map(|item| self.number(item)).collect()
+        // Each wrong one has its finding.
+        let numbers: Vec<Option<u64>> = items.iter().map(|item| self.number(item)).collect();
+        numbers.into_iter().collect()
     }
 
     /// A size, or an expression over the keys of the part and of its mixture of experts; a boolean key
     /// counts as 0 or 1.
     fn number(&mut self, value: &Value) -> Option<u64> {
+        let example = "a number, or an expression over keys of the part, such as `\"=depth\"`";
         let text = match &value.kind {
-            Kind::Int(number) => return u64::try_from(*number).ok(),
+            Kind::Int(number) if *number >= 0 => return u64::try_from(*number).ok(),
+            Kind::Int(number) => {
+                self.bad(value.span, format!("a size is not {number}"), example);
+                return None;
+            }
             Kind::Text(text) => text,
             _ => {
-                self.bad(value.span, "a size or an expression is wanted here");
+                let message = format!("a size is not {}", value.type_name());
+                self.bad(value.span, message, example);
                 return None;
             }
         };
         let expression = match text.strip_prefix('=').map(Expression::parse) {
             Some(Ok(expression)) => expression,
             Some(Err((message, _))) => {
-                self.bad(value.span, message);
+                self.bad(value.span, message, example);
                 return None;
             }
             None => {
-                self.bad(value.span, "an expression begins with `=`");
+                let message = "an expression begins with `=`";
+                self.bad(value.span, message, format!("`\"={text}\"`"));
                 return None;
             }
         };
@@ -353,20 +422,35 @@ impl Reader<'_> {
             Argument::Bool(flag) => Some(Some(i64::from(*flag))),
             _ => Some(None),
         };
-        match expression.evaluate(&lookup).map(u64::try_from) {
-            Ok(Ok(number)) => Some(number),
-            Ok(Err(_)) => {
-                self.bad(value.span, "a size is not negative");
-                None
+        let fault = match expression.evaluate(&lookup) {
+            Ok(number) => match u64::try_from(number) {
+                Ok(number) => return Some(number),
+                Err(_) => {
+                    self.bad(value.span, format!("a size is not {number}"), example);
+                    return None;
+                }
+            },
+            Err(fault) => fault,
+        };
+        match &fault {
+            Fault::Unknown { name } if !self.part.is_empty() => {
+                let section = format!("{}.", self.part);
+                let known = keys
+                    .keys
+                    .keys()
+                    .filter_map(|key| key.strip_prefix(&section));
+                let near = did_you_mean(&nearest(name, known));
+                let message = format!("the model has no key `{section}{name}`");
+                let help = near.unwrap_or_else(|| {
+                    "`mm1c resolve` prints the keys that the model has".to_string()
+                });
+                self.bad(value.span, message, help);
             }
-            Err(fault) => {
-                self.bad(
-                    value.span,
-                    format!("the expression has no value: {fault:?}"),
-                );
-                None
-            }
+            // Without a part there are no keys, and the part has its own finding.
+            Fault::Unknown { .. } => {}
+            _ => self.bad(value.span, fault.to_string(), example),
         }
+        None
     }
 }
 
@@ -439,7 +523,7 @@ mod tests {
             .collect();
         assert_eq!(names, ["0.w2", "1.w2", "2.w2"]);
         for (stack, fault) in [
-            ("0", "at least 1"),
+            ("0", "`stack` is 0"),
             ("9_000_000", "more than 200000"),
             ("9_223_372_036_854_775_807", "more than 200000"),
         ] {
@@ -455,13 +539,10 @@ mod tests {
         let error = read("map.toml", text, &model(&[]))
             .expect_err("is wrong")
             .to_string();
-        for part in [
-            "map.toml:1:8",
-            "no key `prefix`",
-            "map.toml:3:1",
-            "map.toml:9:10",
-        ] {
+        for part in ["map.toml:1:8", "no key `prefix`", "map.toml:5:10"] {
             assert!(error.contains(part), "{part}: {error}");
         }
+        // Without a part there are no keys, and one finding says that.
+        assert!(!error.contains("depht"), "{error}");
     }
 }

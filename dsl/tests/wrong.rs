@@ -9,13 +9,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mm1_dsl::diagnostic::Diagnostics;
-use mm1_dsl::{codes, load};
+use mm1_dsl::{codes, load, weights};
 
 /// Rounds of changes after which a file should be legal: one repair may uncover the next mistake.
 const MOST_ROUNDS: usize = 8;
 
 fn cases() -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir("tests/wrong")
+    tomls("tests/wrong")
+}
+
+/// The TOML files of a folder in order.
+fn tomls(folder: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the folder is readable")
         .map(|entry| entry.expect("is readable").path())
         .filter(|path| {
@@ -115,13 +120,7 @@ impl Copy {
     fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("mm1c-wrong-{}-{name}", std::process::id()));
         let copy = Self(folder);
-        std::fs::create_dir_all(copy.0.join("parts")).expect("the folder can be made");
-        let parts = std::fs::read_dir("tests/wrong/parts").expect("the folder is readable");
-        for part in parts {
-            let part = part.expect("is readable");
-            let to = copy.0.join("parts").join(part.file_name());
-            std::fs::copy(part.path(), to).expect("is writable");
-        }
+        copy_files(Path::new("tests/wrong/parts"), &copy.0.join("parts"));
         // Two files of a chain name each other.
         for main in cases() {
             let to = copy.0.join(main.file_name().expect("has a name"));
@@ -139,6 +138,20 @@ impl Copy {
 impl Drop for Copy {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Copies a folder with the folders in it.
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the folder can be made");
+    for entry in std::fs::read_dir(from).expect("the folder is readable") {
+        let path = entry.expect("is readable").path();
+        let to = to.join(path.file_name().expect("has a name"));
+        if path.is_dir() {
+            copy_files(&path, &to);
+        } else {
+            std::fs::copy(&path, to).expect("is writable");
+        }
     }
 }
 
@@ -229,6 +242,43 @@ fn the_advice_makes_every_wrong_file_legal() {
         by_patch > by_hand,
         "{by_patch} by patches, {by_hand} by hand"
     );
+}
+
+/// Wrong name maps and their texts; no graph file names a map, so they have a folder of their own.
+#[test]
+fn wrong_name_maps_have_texts_and_places() {
+    let model = load(Path::new("tests/wrong/parts/base.toml"), &[]).expect("is legal");
+    let read = |path: &Path| {
+        let text = std::fs::read_to_string(path).expect("is readable");
+        weights::read(&path.to_string_lossy(), &text, &model)
+    };
+    let mut wrong = Vec::new();
+    let mut names = Vec::new();
+    for path in tomls("tests/wrong/maps") {
+        let found = read(&path).expect_err("is wrong");
+        for finding in &found.list {
+            let place = finding.primary.is_some() && finding.code == codes::BAD_MAP;
+            let advice = finding.patch.is_some() || !finding.help.is_empty();
+            assert!(place && advice, "{}: {}", path.display(), finding.message);
+        }
+        compare(&path, found.render(false), &mut wrong);
+        let name = path.file_name().expect("has a name");
+        let fixed = Path::new("tests/wrong/maps/fixed").join(name);
+        if let Err(found) = read(&fixed) {
+            panic!("{found}");
+        }
+        names.push(path);
+    }
+    assert!(names.len() >= 4, "{names:?}");
+    for (name, meant) in [("lama", Some("llama")), ("bert", None)] {
+        let found = weights::embedded(name, &model).expect_err("is unknown");
+        assert_eq!(found.list[0].code, codes::UNKNOWN_MAP);
+        let patched: Vec<String> = found.patched().into_iter().map(|it| it.1).collect();
+        assert_eq!(patched.first().map(String::as_str), meant);
+        let path = format!("tests/wrong/maps/unknown-{name}.txt");
+        compare(Path::new(&path), found.render(false), &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 #[test]

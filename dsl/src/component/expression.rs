@@ -85,6 +85,20 @@ pub enum Fault {
     },
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInteger { name } => write!(formatter, "`{name}` is not an integer"),
+            Self::Unknown { name } => write!(formatter, "`{name}` has no value"),
+            Self::Inexact { left, right, .. } => {
+                write!(formatter, "{left} is not divisible by {right}")
+            }
+            Self::NotSquare { value, .. } => write!(formatter, "{value} is not a square number"),
+            Self::Arithmetic { message, .. } => write!(formatter, "the expression {message}"),
+        }
+    }
+}
+
 impl Expression {
     /// Parses the text after `=`.
     ///

@@ -395,6 +395,26 @@ impl Expander<'_> {
                 return None;
             }
         };
+        // Said before the work, and at the count that is too large.
+        if usize::try_from(count).is_ok_and(|count| count > MOST_NODES) {
+            self.report(
+                Diagnostic::error(
+                    codes::EXPANSION_CAP,
+                    format!(
+                        "`{}` is repeated {count} times, but a component expands to at most \
+                         {MOST_NODES} nodes",
+                        node.name
+                    ),
+                )
+                .at(origin.unwrap_or(repeat.span), "")
+                .with(repeat.span, "repeated here")
+                .help(
+                    "a count of layers is meant: each repetition has weights of its own"
+                        .to_string(),
+                ),
+            );
+            return None;
+        }
         let Some(mut carried) = operands.first().cloned() else {
             self.report(
                 Diagnostic::error(
@@ -692,37 +712,26 @@ impl Expander<'_> {
     /// Reports a fault at the assignments of the parameters involved.
     fn fault(&mut self, fault: &Fault, spanned: &Spanned, scope: &Scope) {
         let line = spanned.span;
-        let (code, message, names, why) = match fault {
+        let mut message = fault.to_string();
+        let (code, names, why) = match fault {
             Fault::NotInteger { name } => (
                 codes::BAD_EXPRESSION,
-                format!("`{name}` is not an integer"),
                 vec![name.clone()],
                 "used as an integer here",
             ),
-            Fault::Unknown { name } => (
-                codes::BAD_EXPRESSION,
-                format!("`{name}` has no value outside a repeated node"),
-                Vec::new(),
-                "",
-            ),
-            Fault::Inexact { left, right, names } => (
-                codes::INEXACT_DIVISION,
-                format!("{left} is not divisible by {right}"),
-                names.clone(),
-                "divided here",
-            ),
-            Fault::NotSquare { value, names, .. } => (
+            Fault::Unknown { .. } => {
+                message.push_str(" outside a repeated node");
+                (codes::BAD_EXPRESSION, Vec::new(), "")
+            }
+            Fault::Inexact { names, .. } => {
+                (codes::INEXACT_DIVISION, names.clone(), "divided here")
+            }
+            Fault::NotSquare { names, .. } => (
                 codes::NOT_SQUARE,
-                format!("{value} is not a square number"),
                 names.clone(),
                 "the exact root is taken here",
             ),
-            Fault::Arithmetic { message, names } => (
-                codes::ARITHMETIC,
-                format!("the expression {message}"),
-                names.clone(),
-                "computed here",
-            ),
+            Fault::Arithmetic { names, .. } => (codes::ARITHMETIC, names.clone(), "computed here"),
         };
         let mut known: Vec<(&String, &Bound, Span)> = names
             .iter()
@@ -758,9 +767,13 @@ impl Expander<'_> {
                 let help = "`repeat` gives it the number of the repetition, from 0";
                 diagnostic = diagnostic.help(help.to_string());
             }
-            Fault::Arithmetic { .. } => {
-                let help = "change one of the values, or the expression";
-                diagnostic = diagnostic.help(help.to_string());
+            Fault::Arithmetic { message, .. } => {
+                let divides = message.starts_with("divides");
+                let zero = known.last().filter(|_| divides);
+                let zero = zero.filter(|it| it.1.value == Argument::Int(0));
+                let help = zero.map(|(name, ..)| format!("`{name}` is at least 1"));
+                let other = || "change one of the values, or the expression".to_string();
+                diagnostic = diagnostic.help(help.unwrap_or_else(other));
             }
             Fault::Inexact { left, right, .. } => {
                 // The divisor may be a value that a file gives: then its nearest divisor serves.
@@ -826,7 +839,7 @@ impl Expander<'_> {
                     )
                     .at(origin.unwrap_or(spanned.span), "")
                     .with(spanned.span, "used here")
-                    .help("the expression gives it from the component's parameters".to_string()),
+                    .help("what a component takes has at least 1 of everything".to_string()),
                 );
                 None
             }
