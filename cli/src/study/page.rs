@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use mm1_runtime::report::{
-    Sample, Series, StudyPage, StudyPicture, StudyTable, StudyVariant, line_chart,
+    Chart, Sample, Series, StudyPage, StudyPicture, StudyTable, StudyVariant, line_chart,
 };
 
 use super::plan::{Plan, PlannedRun, short};
@@ -108,6 +108,7 @@ fn curves(plan: &Plan) -> Vec<String> {
         };
         scores.push(mean(name, &runs, score, variant.steps));
     }
+    let steps = plan.variants.iter().map(|it| it.steps).max().unwrap_or(0);
     let mut out = Vec::new();
     let mut charts = |title: &str, unit: &str, series: &[Series]| {
         let Some((base, others)) = series.split_first() else {
@@ -116,7 +117,12 @@ fn curves(plan: &Plan) -> Vec<String> {
         for others in others.chunks(LINES) {
             let mut lines = vec![base.clone()];
             lines.extend_from_slice(others);
-            out.push(line_chart(title, "step", unit, &lines));
+            out.push(line_chart(&Chart {
+                title: title.to_owned(),
+                unit: unit.to_owned(),
+                steps,
+                series: lines,
+            }));
         }
     };
     charts("Training loss, mean over seeds", "nats per token", &losses);

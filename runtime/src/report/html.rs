@@ -50,11 +50,11 @@ body{background:var(--back);color:var(--text);font:15px/1.5 system-ui,sans-serif
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse}td,th{padding:.25rem .8rem .25rem 0;text-align:left;border-bottom:1px solid var(--line)}
 td+td{font-variant-numeric:tabular-nums}
-svg{max-width:100%;height:auto}
+svg{max-width:100%;height:auto}.wide{overflow-x:auto}
 .samples{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem}
 figure{margin:0;padding:.8rem;background:var(--card);border-radius:.4rem}
 img{width:100%;image-rendering:pixelated}
-figcaption span{color:var(--soft);font-size:.85em;display:block}
+figcaption{overflow-wrap:anywhere}figcaption span{color:var(--soft);font-size:.85em;display:block}
 pre{background:var(--card);padding:1rem;overflow:auto;font-size:.85em}
 .soft{color:var(--soft)}";
 
@@ -72,14 +72,14 @@ impl Report {
                 .facts
                 .iter()
                 .map(|(name, value)| vec![name.clone(), value.clone()]);
-            table(&mut out, &[], rows);
+            wide_table(&mut out, &[], rows);
         }
         if !self.curve.is_empty() {
             let _ = writeln!(out, "<h2>Loss</h2>\n{}", self.curve);
         }
         if !self.results.is_empty() {
             out.push_str("<h2>Held-out results</h2>\n");
-            table(&mut out, &self.columns, self.results.iter().cloned());
+            wide_table(&mut out, &self.columns, self.results.iter().cloned());
             let _ = writeln!(out, "<p class=\"soft\">{}</p>", escape(&self.note));
         }
         if !self.samples.is_empty() {
@@ -135,6 +135,17 @@ pub(super) fn table(out: &mut String, head: &[String], rows: impl Iterator<Item 
     out.push_str("</table>\n");
 }
 
+/// A table that scrolls by itself where the page is too narrow for it.
+pub(super) fn wide_table(
+    out: &mut String,
+    head: &[String],
+    rows: impl Iterator<Item = Vec<String>>,
+) {
+    out.push_str("<div class=\"wide\">\n");
+    table(out, head, rows);
+    out.push_str("</div>\n");
+}
+
 fn row(out: &mut String, tag: &str, cells: &[String]) {
     out.push_str("<tr>");
     for cell in cells {
@@ -166,7 +177,7 @@ pub fn write_report(directory: &Path, report: &Report) -> Result<(), RunError> {
 mod tests {
     use super::*;
     use crate::report::svg::tests::well_formed;
-    use crate::report::{Series, line_chart, png_data_uri};
+    use crate::report::{Chart, Series, line_chart, png_data_uri};
 
     #[test]
     fn the_page_holds_pictures_words_and_results() {
@@ -174,15 +185,13 @@ mod tests {
         let report = Report {
             title: "tiny <model>".into(),
             facts: vec![("steps".into(), "20".into())],
-            curve: line_chart(
-                "loss",
-                "step",
-                "nats",
-                &[Series {
+            curve: line_chart(&Chart {
+                series: vec![Series {
                     name: "train".into(),
                     points: vec![(1.0, 2.0), (2.0, 1.0)],
                 }],
-            ),
+                ..Chart::default()
+            }),
             columns: vec!["task".into(), "model".into(), "majority".into()],
             results: vec![vec!["colour".into(), "91.0 %".into(), "14.2 %".into()]],
             note: "free greedy text".into(),
@@ -218,7 +227,7 @@ mod tests {
     fn files_are_written() {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let report = Report {
-            curve: line_chart("loss", "step", "nats", &[]),
+            curve: line_chart(&Chart::default()),
             ..Report::default()
         };
         write_report(directory.path(), &report).expect("the folder is writable");

@@ -8,7 +8,7 @@ pub mod svg;
 pub use html::{Report, Sample, write_report};
 pub use picture::png_data_uri;
 pub use study::{StudyPage, StudyPicture, StudyTable, StudyVariant};
-pub use svg::{Series, line_chart};
+pub use svg::{Chart, Series, line_chart};
 
 /// `text` with the characters that mean something in HTML and SVG replaced.
 pub(crate) fn escape(text: &str) -> String {

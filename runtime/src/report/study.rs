@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::escape;
-use super::html::{STYLE, Sample, table};
+use super::html::{STYLE, Sample, table, wide_table};
 
 /// A table with its title.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,12 +58,14 @@ pub struct StudyPage {
 
 /// Rules beside those of a run's report.
 const MORE: &str = "\
-body{max-width:72rem}.wide{overflow-x:auto}td,th{white-space:nowrap}\
+body{max-width:72rem}td,th{white-space:nowrap}\
 tr td:first-child{font-weight:600}\
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:1rem}\
-.samples{grid-template-columns:repeat(auto-fill,minmax(22rem,1fr))}\
-figure{display:flex;gap:1rem;align-items:start}figure img{width:7rem}\
-figcaption td{font-size:.85em;padding:.1rem .8rem .1rem 0}figcaption tr:last-child td{border:0}\
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:1rem}\
+.samples{grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr))}\
+figure{display:flex;gap:1rem;align-items:start}figure img{flex:none;width:7rem}\
+figcaption{flex:1;min-width:0;overflow-x:auto}\
+figcaption td:first-child{overflow-wrap:break-word}figcaption td{font-size:.85em;padding:.1rem .8rem .1rem 0;\
+white-space:normal;vertical-align:top}figcaption tr:last-child td{border:0}\
 td.good{color:var(--good)}td.bad{color:var(--bad)}\
 :root{--good:#176b39;--bad:#a3341c}\
 @media(prefers-color-scheme:dark){:root{--good:#6fd6a2;--bad:#ff9d7c}}";
@@ -101,7 +103,7 @@ impl StudyPage {
             let _ = writeln!(out, "<h3>{name}</h3>\n<pre>{changes}</pre>");
         }
         if !self.pictures.is_empty() {
-            out.push_str("<h2>Held-out pictures</h2>\n<div class=\"samples wide\">\n");
+            out.push_str("<h2>Held-out pictures</h2>\n<div class=\"samples\">\n");
             self.pictures.iter().for_each(|it| it.write(&mut out));
             out.push_str("</div>\n");
         }
@@ -167,20 +169,15 @@ impl StudyPicture {
 
 impl StudyTable {
     fn write(&self, out: &mut String) {
-        let _ = writeln!(
-            out,
-            "<h2>{}</h2>\n<div class=\"wide\">",
-            escape(&self.title)
-        );
+        let _ = writeln!(out, "<h2>{}</h2>", escape(&self.title));
         let mut text = String::new();
-        table(&mut text, &self.head, self.rows.iter().cloned());
+        wide_table(&mut text, &self.head, self.rows.iter().cloned());
         // Words stand beside the colour: nothing relies on it.
         for (word, class) in [("better", "good"), ("worse", "bad")] {
             let plain = format!("<td>{word}</td>");
             text = text.replace(&plain, &format!("<td class=\"{class}\">{word}</td>"));
         }
         out.push_str(&text);
-        out.push_str("</div>\n");
         if !self.note.is_empty() {
             let _ = writeln!(out, "<p class=\"soft\">{}</p>", escape(&self.note));
         }
@@ -191,7 +188,7 @@ impl StudyTable {
 mod tests {
     use super::*;
     use crate::report::svg::tests::well_formed;
-    use crate::report::{Series, line_chart};
+    use crate::report::{Chart, Series, line_chart};
 
     #[test]
     fn the_page_nests_and_needs_nothing_else() {
@@ -213,7 +210,10 @@ mod tests {
             title: "a & b".into(),
             lead: "two variants".into(),
             tables: vec![table.clone(), table],
-            curves: vec![line_chart("loss", "step", "nats", &[series])],
+            curves: vec![line_chart(&Chart {
+                series: vec![series],
+                ..Chart::default()
+            })],
             variants: vec![StudyVariant {
                 name: "mlp".into(),
                 changes: "~ connector.kind: \"avg-pool\" -> \"mlp\"\n".into(),

@@ -8,6 +8,19 @@ use std::fmt::Write as _;
 
 use super::escape;
 
+/// What a chart shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chart {
+    /// Its title.
+    pub title: String,
+    /// Name of the upright axis.
+    pub unit: String,
+    /// Where the axis of steps ends; it begins at 0.
+    pub steps: u64,
+    /// The curves: steps and values.
+    pub series: Vec<Series>,
+}
+
 /// One curve.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
@@ -36,15 +49,23 @@ text{font:12px system-ui,sans-serif;fill:#333}\
 @media(prefers-color-scheme:dark){text{fill:#ddd}.name{stroke:#16181c}.grid{stroke:#333}.axis{stroke:#999}\
 .s0{stroke:#6cb0ff}.s1{stroke:#ff9d5c}.s2{stroke:#6fd6a2}.s3{stroke:#d59be8}}";
 
-/// A chart of `series`; `x` and `y` are the axes' names.
-pub fn line_chart(title: &str, x: &str, y: &str, series: &[Series]) -> String {
+/// A chart of curves over steps.
+pub fn line_chart(chart: &Chart) -> String {
+    let Chart {
+        title,
+        unit,
+        steps,
+        series,
+    } = chart;
     let finite = || {
         series
             .iter()
             .flat_map(|series| &series.points)
             .filter(|(x, y)| x.is_finite() && y.is_finite())
     };
-    let x_axis = Axis::around(finite().map(|point| point.0), LEFT, WIDTH - RIGHT);
+    // A step past the end, which a caller should not have, is shown all the same.
+    let last = finite().fold(*steps as f64, |last, point| last.max(point.0));
+    let x_axis = Axis::from_zero(last, LEFT, WIDTH - RIGHT);
     let y_axis = Axis::around(finite().map(|point| point.1), HEIGHT - BOTTOM, TOP);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
@@ -78,13 +99,12 @@ pub fn line_chart(title: &str, x: &str, y: &str, series: &[Series]) -> String {
     let _ = writeln!(
         out,
         "<path class=\"axis\" fill=\"none\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>\n\
-         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n\
+         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">step</text>\n\
          <text transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
         (LEFT + right) / 2.0,
         HEIGHT - 10.0,
-        escape(x),
         (TOP + bottom) / 2.0,
-        escape(y)
+        escape(unit)
     );
     for (index, series) in series.iter().enumerate() {
         let class = index % 4;
@@ -131,7 +151,7 @@ fn path(points: &[(f64, f64)], x_axis: &Axis, y_axis: &Axis) -> String {
     out
 }
 
-/// A linear axis whose ends are its values' ends, widened to whole ticks on the way.
+/// A linear axis with ticks at the multiples of a round step.
 struct Axis {
     low: f64,
     high: f64,
@@ -141,7 +161,19 @@ struct Axis {
 }
 
 impl Axis {
-    /// An axis over `values`, drawn from pixel `from` to pixel `to`.
+    /// An axis from 0 to `high`, drawn from pixel `from` to pixel `to`; its last tick may be below `high`.
+    fn from_zero(high: f64, from: f64, to: f64) -> Self {
+        let high = if high > 0.0 { high } else { 1.0 };
+        Self {
+            low: 0.0,
+            high,
+            step: round_step(high / 6.0),
+            from,
+            to,
+        }
+    }
+
+    /// An axis over `values`, widened to whole ticks, drawn from pixel `from` to pixel `to`.
     fn around(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
             (low.min(value), high.max(value))
@@ -169,7 +201,7 @@ impl Axis {
     }
 
     fn ticks(&self) -> Vec<f64> {
-        let count = ((self.high - self.low) / self.step).round() as usize;
+        let count = ((self.high - self.low) / self.step + 1e-6).floor() as usize;
         (0..=count)
             .map(|i| self.low + i as f64 * self.step)
             .collect()
@@ -238,7 +270,12 @@ pub(crate) mod tests {
             name: "train <a&b>".into(),
             points: points.to_vec(),
         };
-        line_chart("loss", "step", "nats", &[series])
+        line_chart(&Chart {
+            title: "loss".into(),
+            unit: "nats".into(),
+            steps: 0,
+            series: vec![series],
+        })
     }
 
     #[test]
@@ -283,6 +320,26 @@ pub(crate) mod tests {
         let axis = Axis::around([0.31, 0.52].into_iter(), 0.0, 1.0);
         let labels: Vec<_> = axis.ticks().iter().map(|&t| axis.label(t)).collect();
         assert_eq!(labels, ["0.30", "0.35", "0.40", "0.45", "0.50", "0.55"]);
+    }
+
+    #[test]
+    fn steps_are_from_0_to_the_last() {
+        let svg = line_chart(&Chart {
+            steps: 150,
+            series: vec![Series {
+                name: "a".into(),
+                points: vec![(50.0, 2.0), (100.0, 1.0)],
+            }],
+            ..Chart::default()
+        });
+        // 150 steps on 640 pixels from 64 on.
+        assert!(svg.contains("d=\"M277.3 312.0L490.7 40.0\""), "{svg}");
+        let axis = Axis::from_zero(150.0, 0.0, 1.0);
+        let labels: Vec<_> = axis.ticks().iter().map(|&t| axis.label(t)).collect();
+        assert_eq!(labels, ["0", "50", "100", "150"]);
+        assert_eq!(axis.place(150.0), 1.0);
+        let ticks = Axis::from_zero(1985.0, 0.0, 1.0).ticks();
+        assert_eq!(ticks, [0.0, 500.0, 1000.0, 1500.0]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::step::StepOutcome;
 use crate::data::{Batch, Evaluation};
 use crate::evaluate::{self, Evaluated};
 use crate::metrics::{Record, StepRecord, resident_memory};
-use crate::report::{Report, Series, line_chart};
+use crate::report::{Chart, Report, Series, line_chart};
 
 /// Sums since the last log line.
 #[derive(Debug, Default)]
@@ -96,7 +96,12 @@ pub fn report(
     });
     let mut page = Report {
         title: facts.name.clone(),
-        curve: line_chart("Loss", "step", "nats per token", &curves(records)),
+        curve: line_chart(&Chart {
+            title: "Loss".to_string(),
+            unit: "nats per token".to_string(),
+            steps: config.steps,
+            series: curves(records),
+        }),
         note: evaluate::TABLE_NOTE.to_string(),
         samples: evaluate::samples(evaluations, results, SAMPLES),
         config: facts.resolved.clone(),
