@@ -8,7 +8,6 @@
 //! | `sh` | commands for the shell in the root of the project; all of them must succeed |
 //! | `sh differs` | the last of them must end with 1, as `diff` does where there is a difference |
 //! | `sh fails` | the last of them must fail with a message |
-//! | `sh needs=PATH` | commands that run where the repository has this file |
 //! | `sh needs-llvm` | commands that run where the program is built with LLVM |
 //! | `sh no-run`, `python no-run` | commands that cannot run here; [`NOT_RUN`] lists all of them |
 //! | `text`, `text varies` | what the `sh` block before it prints; see `output.rs` |
@@ -175,10 +174,6 @@ fn run(site: &Path, place: &str, marks: &[&str], script: &str) -> Option<String>
         ["fails"] => 2,
         ["needs-llvm"] if cfg!(feature = "mlir") => 0,
         ["needs-llvm"] => return None,
-        [mark] if mark.starts_with("needs=") => match root().join(&mark[6..]).exists() {
-            true => 0,
-            false => return None,
-        },
         _ => panic!("{place}: unknown marks {marks:?}"),
     };
     let ran = shell(site, script);
