@@ -136,7 +136,7 @@ fn a_model_is_drawn() {
     );
     let explorer = printed(&["draw", model, "--format", "explorer"]);
     let explorer: Value = serde_json::from_str(&explorer).expect("JSON");
-    let graphs = explorer[0]["graphs"].as_array().expect("a list");
+    let graphs = explorer["graphs"].as_array().expect("a list");
     assert!(
         graphs.iter().any(|graph| graph["id"] == "prefill"),
         "{graphs:?}"

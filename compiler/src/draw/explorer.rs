@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::sizes_text;
 use crate::graph::{Graph, NodeId};
 
-/// One collection of graphs, each with its name.
+/// One collection of graphs, each with its name: an object, as an array of collections is not read.
 pub fn collection<'g>(
     label: &str,
     graphs: impl IntoIterator<Item = (&'g str, &'g Graph)>,
@@ -16,7 +16,7 @@ pub fn collection<'g>(
         .into_iter()
         .map(|(name, graph)| json!({ "id": name, "nodes": nodes(graph) }))
         .collect();
-    json!([{ "label": label, "graphs": graphs }])
+    json!({ "label": label, "graphs": graphs })
 }
 
 fn nodes(graph: &Graph) -> Vec<Value> {
@@ -29,7 +29,6 @@ fn nodes(graph: &Graph) -> Vec<Value> {
         .nodes()
         .map(|id| {
             let node = graph.node(id);
-            let layers = node.name.rsplit_once('.').map_or("", |(layers, _)| layers);
             let edges: Vec<Value> = graph
                 .operands(id)
                 .iter()
@@ -57,7 +56,7 @@ fn nodes(graph: &Graph) -> Vec<Value> {
             json!({
                 "id": numbers[&id],
                 "label": node.op.name(),
-                "namespace": layers.replace('.', "/"),
+                "namespace": layers(&node.name),
                 "attrs": [
                     { "key": "name", "value": node.name },
                     { "key": "computes", "value": node.op.row().doc },
@@ -69,16 +68,47 @@ fn nodes(graph: &Graph) -> Vec<Value> {
         .collect()
 }
 
+/// The layers that a node is in: its path less the last segment, of a derivative `d(PATH)` that of what it is of,
+/// below a layer `d(FIRST)`.
+fn layers(name: &str) -> String {
+    let inner = name
+        .strip_prefix("d(")
+        .and_then(|rest| rest.split_once(')'));
+    let path = inner.map_or(name, |(inner, _)| inner);
+    let mut layers = path.split('.');
+    layers.next_back();
+    let layers: Vec<&str> = layers.collect();
+    match (inner, layers.as_slice()) {
+        (Some(_), [first, rest @ ..]) => {
+            [&[format!("d({first})").as_str()], rest].concat().join("/")
+        }
+        _ => layers.join("/"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn derivatives_have_layers_of_their_own() {
+        assert_eq!(layers("decoder.blocks.0.q"), "decoder/blocks/0");
+        assert_eq!(
+            layers("d(decoder.blocks.0.q.product).b"),
+            "d(decoder)/blocks/0/q"
+        );
+        assert_eq!(
+            (layers("pixels").as_str(), layers("d(loss)").as_str()),
+            ("", "")
+        );
+    }
 
     #[test]
     fn nodes_name_their_operands() {
         let text = "%m.x: f32[8] = input()\n%m.y: f32[8] = tanh(%m.x)\noutput y = %m.y\n";
         let graph = crate::graph::text::parse(text).expect("parses");
         let found = collection("m", [("run", &graph)]);
-        let nodes = &found[0]["graphs"][0]["nodes"];
+        let nodes = &found["graphs"][0]["nodes"];
         assert_eq!(nodes[1]["label"], "tanh");
         assert_eq!(nodes[1]["namespace"], "m");
         assert_eq!(nodes[1]["incomingEdges"][0]["sourceNodeId"], nodes[0]["id"]);

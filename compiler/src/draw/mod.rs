@@ -6,6 +6,7 @@
 
 pub mod explorer;
 mod layout;
+mod rows;
 pub mod svg;
 
 use std::collections::{BTreeMap, BTreeSet};

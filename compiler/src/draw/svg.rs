@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::layout::{BOX_HEIGHT, Layout, Line, layout};
+use super::layout::{BOX_HEIGHT, Layout, Line, bend, layout};
 use super::{Folded, Picture};
 
 /// Colours by the part of the model: light fill and line, dark fill and line.
@@ -61,10 +61,12 @@ pub fn svg(picture: &Picture, title: &str) -> String {
         let _ = writeln!(
             text,
             "<rect class=\"{}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" \
-             height=\"{BOX_HEIGHT}\" rx=\"{radius}\"/>",
+             height=\"{:.1}\" rx=\"{radius}\"/>",
             part(folded),
-            place.width
+            place.width,
+            place.height
         );
+        let y = y + (place.height - BOX_HEIGHT) / 2.0;
         let first_y = if second.is_empty() {
             y + 27.0
         } else {
@@ -91,11 +93,11 @@ pub fn svg(picture: &Picture, title: &str) -> String {
 fn style() -> String {
     let mut light = String::from(
         ".page{fill:#ffffff}.title,.name{fill:#1a1a1a}.facts,.sizes{fill:#555555}\
-         .sizes{stroke:#ffffff}.line{stroke:#8a8a8a}.tip{fill:#8a8a8a}",
+         .line{stroke:#8a8a8a}.tip{fill:#8a8a8a}",
     );
     let mut dark = String::from(
         ".page{fill:#16181c}.title,.name{fill:#f0f0f0}.facts,.sizes{fill:#b4b4b4}\
-         .sizes{stroke:#16181c}.line{stroke:#7d7d7d}.tip{fill:#7d7d7d}",
+         .line{stroke:#7d7d7d}.tip{fill:#7d7d7d}",
     );
     for (part, [fill, line, dark_fill, dark_line]) in PARTS {
         let _ = write!(light, ".{part}{{fill:{fill};stroke:{line}}}");
@@ -103,8 +105,7 @@ fn style() -> String {
     }
     format!(
         "<style>.title{{font-size:17px;font-weight:600}}.name{{font-weight:600;text-anchor:middle}}\
-         .facts{{font-size:11.5px;text-anchor:middle}}.sizes{{font-size:11.5px;\
-         paint-order:stroke;stroke-width:4px;stroke-linejoin:round}}\
+         .facts{{font-size:11.5px;text-anchor:middle}}.sizes{{font-size:11.5px}}\
          .line{{fill:none;stroke-width:1.4}}rect{{stroke-width:1.4}}.page{{stroke:none}}\n{light}\n\
          @media (prefers-color-scheme:dark){{{dark}}}</style>\n"
     )
@@ -113,8 +114,8 @@ fn style() -> String {
 fn line(text: &mut String, line: &Line) {
     let mut path = String::new();
     match line.points.as_slice() {
-        [(x, y), (to_x, to_y)] => {
-            let middle = (y + to_y) / 2.0;
+        [from @ (x, y), to @ (to_x, to_y)] => {
+            let middle = bend(*from, *to);
             let _ = write!(
                 path,
                 "M{x:.1} {y:.1}C{x:.1} {middle:.1} {to_x:.1} {middle:.1} {to_x:.1} {to_y:.1}"
@@ -133,13 +134,16 @@ fn line(text: &mut String, line: &Line) {
     );
 }
 
-/// The sizes beside a line, over all lines.
+/// The sizes beside a line, over all lines, which are interrupted there.
 fn label(text: &mut String, line: &Line) {
+    let (x, y) = line.label;
     let _ = writeln!(
         text,
-        "<text class=\"sizes\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-        line.label.0,
-        line.label.1,
+        "<rect class=\"page\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"12\"/>\
+         <text class=\"sizes\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
+        x - 2.0,
+        y - 10.0,
+        super::layout::width(&line.text) + 3.0,
         escaped(&line.text)
     );
 }
