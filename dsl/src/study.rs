@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::codes;
+use crate::codes::{self, Code};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::layers::Over;
 use crate::load::load_with;
@@ -219,11 +219,8 @@ impl Reader<'_> {
             Some(entry) => self.file(&entry.value, "base"),
             None => {
                 let message = "a study needs `base`, the graph file that its variants change";
-                self.diagnostics.push(
-                    Diagnostic::error(codes::MISSING_KEY, message)
-                        .at(self.start, "")
-                        .help("`base = \"model.toml\"`, a path from this file's folder".to_owned()),
-                );
+                let help = "`base = \"model.toml\"`, a path from this file's folder";
+                self.refuse(codes::MISSING_KEY, self.start, message, help);
                 None
             }
         };
@@ -258,14 +255,8 @@ impl Reader<'_> {
         }
         if table.get("variant").is_none() && table.get("grid").is_none() {
             let message = "a study needs `[[variant]]` or `[grid]`: there is nothing to compare";
-            self.diagnostics.push(
-                Diagnostic::error(codes::EMPTY_STUDY, message)
-                    .at(self.start, "")
-                    .help(
-                        "a grid is a key with values: `[grid]`, `train.lr = [1e-3, 1e-4]`"
-                            .to_owned(),
-                    ),
-            );
+            let help = "a grid is a key with values: `[grid]`, `train.lr = [1e-3, 1e-4]`";
+            self.refuse(codes::EMPTY_STUDY, self.start, message, help);
         }
         self.duplicates(&variants);
         Some(Study {
@@ -300,6 +291,21 @@ impl Reader<'_> {
         }
     }
 
+    /// A finding with advice.
+    fn refuse(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.diagnostics.push(
+            Diagnostic::error(code, message)
+                .at(span, "")
+                .help(help.into()),
+        );
+    }
+
     fn wrong_type(&mut self, value: &Value, key: &str, want: &str) {
         let message = format!("`{key}` is {want}, not {}", value.type_name());
         self.diagnostics
@@ -327,14 +333,8 @@ impl Reader<'_> {
         if text.is_empty() || text.starts_with('.') || !text.chars().all(legal) {
             let message =
                 format!("`{text}` is no name: runs have folders of their variants' names");
-            self.diagnostics.push(
-                Diagnostic::error(codes::BAD_NAME, message)
-                    .at(value.span, "")
-                    .help(
-                        "names here are letters, digits, `-`, `_` and `.`, which is not the first"
-                            .to_owned(),
-                    ),
-            );
+            let help = "names here are letters, digits, `-`, `_` and `.`, which is not the first";
+            self.refuse(codes::BAD_NAME, value.span, message, help);
             return None;
         }
         Some(text)
@@ -364,11 +364,8 @@ impl Reader<'_> {
         };
         if items.is_empty() || items.len() > MOST_SEEDS {
             let message = format!("{} seeds: a study has 1 to {MOST_SEEDS}", items.len());
-            self.diagnostics.push(
-                Diagnostic::error(codes::EMPTY_STUDY, message)
-                    .at(value.span, "")
-                    .help("without `seeds` it has one, 0".to_owned()),
-            );
+            let help = "without `seeds` it has one, 0";
+            self.refuse(codes::EMPTY_STUDY, value.span, message, help);
         }
         let mut seeds: Vec<u64> = Vec::new();
         for item in items {
@@ -376,23 +373,16 @@ impl Reader<'_> {
                 Kind::Int(seed) if seed >= 0 => {
                     if seeds.contains(&seed.unsigned_abs()) {
                         let message = format!("seed {seed} stands twice");
-                        self.diagnostics.push(
-                            Diagnostic::error(codes::DUPLICATE_VARIANT, message)
-                                .at(item.span, "")
-                                .help(
-                                    "a repetition with the same seed is the same run: take \
-                                     another"
-                                        .to_owned(),
-                                ),
-                        );
+                        let help = "a repetition with the same seed is the same run: take another";
+                        self.refuse(codes::DUPLICATE_VARIANT, item.span, message, help);
                     }
                     seeds.push(seed.unsigned_abs());
                 }
-                Kind::Int(seed) => self.diagnostics.push(
-                    Diagnostic::error(codes::OUT_OF_RANGE, format!("a seed is not {seed}"))
-                        .at(item.span, "")
-                        .help("seeds are integers of at least 0".to_owned()),
-                ),
+                Kind::Int(seed) => {
+                    let message = format!("a seed is not {seed}");
+                    let help = "seeds are integers of at least 0";
+                    self.refuse(codes::OUT_OF_RANGE, item.span, message, help);
+                }
                 _ => self.wrong_type(item, "seeds", "a list of integers"),
             }
         }
@@ -463,11 +453,8 @@ impl Reader<'_> {
             let set = table.get("set");
             if overlay.is_none() && set.is_none() {
                 let message = "a variant needs `overlay` or `set`: this one is the base again";
-                self.diagnostics.push(
-                    Diagnostic::error(codes::EMPTY_STUDY, message)
-                        .at(item.span, "")
-                        .help("`set = { train.lr = 1e-3 }` changes a key".to_owned()),
-                );
+                let help = "`set = { train.lr = 1e-3 }` changes a key";
+                self.refuse(codes::EMPTY_STUDY, item.span, message, help);
                 continue;
             }
             let overlay = match overlay {
@@ -492,11 +479,8 @@ impl Reader<'_> {
                 }
                 (None, None) => {
                     let message = "a variant without `overlay` needs a `name`";
-                    self.diagnostics.push(
-                        Diagnostic::error(codes::MISSING_KEY, message)
-                            .at(item.span, "")
-                            .help("its folder is named by it".to_owned()),
-                    );
+                    let help = "its folder is named by it";
+                    self.refuse(codes::MISSING_KEY, item.span, message, help);
                     continue;
                 }
             };
@@ -509,9 +493,13 @@ impl Reader<'_> {
             });
         }
         if items.is_empty() {
-            let message = "there are no variants";
-            self.diagnostics
-                .push(Diagnostic::error(codes::EMPTY_STUDY, message).at(value.span, ""));
+            let help = "`[[variant]]` begins one, with `overlay` or `set`";
+            self.refuse(
+                codes::EMPTY_STUDY,
+                value.span,
+                "there are no variants",
+                help,
+            );
         }
     }
 
@@ -524,23 +512,19 @@ impl Reader<'_> {
         self.axes(table, &mut Vec::new(), &mut axes);
         if table.entries.is_empty() {
             let message = "the grid is empty";
-            self.diagnostics.push(
-                Diagnostic::error(codes::EMPTY_STUDY, message)
-                    .at(entry.value.span, "")
-                    .help(
-                        "a grid has keys with lists of values: `connector.image_tokens = [9, 16]`"
-                            .to_owned(),
-                    ),
-            );
+            let help = "a grid has keys with lists of values: `connector.image_tokens = [9, 16]`";
+            self.refuse(codes::EMPTY_STUDY, entry.value.span, message, help);
             return;
         }
         let count = axes
             .iter()
             .try_fold(1usize, |count, axis| count.checked_mul(axis.values.len()));
         if count.is_none_or(|count| count > MOST_VARIANTS) {
-            let message = format!("the grid has more than {MOST_VARIANTS} points");
-            self.diagnostics
-                .push(Diagnostic::error(codes::TOO_LARGE_FILE, message).at(entry.value.span, ""));
+            let counts: Vec<String> = axes.iter().map(|it| it.values.len().to_string()).collect();
+            let counts = counts.join(" × ");
+            let message = format!("a grid of {counts} points; a study has at most {MOST_VARIANTS}");
+            let help = "ask less at once: fewer values, or a study for some of the keys";
+            self.refuse(codes::TOO_LARGE_FILE, entry.key, message, help);
             return;
         }
         let count = if axes.is_empty() {
@@ -588,25 +572,16 @@ impl Reader<'_> {
                     let name = join_path(path.iter().map(|it| it.0.as_str()));
                     if matches!(kind, Kind::Array(_) | Kind::Table(_)) {
                         let message = format!("the grid has no value of `{name}`");
-                        self.diagnostics.push(
-                            Diagnostic::error(codes::EMPTY_STUDY, message)
-                                .at(entry.value.span, "")
-                                .help("a grid over no values has no runs: give some".to_owned()),
-                        );
+                        let help = "a grid over no values has no runs: give some";
+                        self.refuse(codes::EMPTY_STUDY, entry.value.span, message, help);
                     } else {
                         let message = format!(
                             "`{name}` is {} here, where a grid has a list of values",
                             entry.value.type_name()
                         );
-                        self.diagnostics.push(
-                            Diagnostic::error(codes::WRONG_TYPE, message)
-                                .at(entry.value.span, "")
-                                .help(
-                                    "a value for all runs belongs to `[set]`, one to try against \
-                                     the base into brackets"
-                                        .to_owned(),
-                                ),
-                        );
+                        let help = "a value for all runs belongs to `[set]`, one to try against \
+                                    the base into brackets";
+                        self.refuse(codes::WRONG_TYPE, entry.value.span, message, help);
                     }
                 }
             }
