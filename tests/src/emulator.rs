@@ -19,6 +19,8 @@ pub struct Emulator {
     regions: Vec<u64>,
     /// One per kernel.
     modules: Vec<Module>,
+    /// The kernel that draws normals, once something was drawn.
+    normals: Option<Module>,
     package: Option<Arc<Package>>,
     /// What all launches so far executed.
     pub executed: u64,
@@ -32,6 +34,7 @@ impl Emulator {
             memory: Memory::new(),
             regions: Vec::new(),
             modules: Vec::new(),
+            normals: None,
             package: None,
             executed: 0,
         }
@@ -157,8 +160,13 @@ impl Device for Emulator {
         elements: u64,
         normals: &Normals,
     ) -> Result<bool, DeviceError> {
-        let module = Module::parse(&normal::ptx());
-        let module = module.map_err(|error| DeviceError::Kernel(error.to_string()))?;
+        let module = match &mut self.normals {
+            Some(module) => module,
+            none => {
+                let module = Module::parse(&normal::ptx());
+                none.insert(module.map_err(|error| DeviceError::Kernel(error.to_string()))?)
+            }
+        };
         let [first, second] = normals.philox.key();
         let params = [
             Param::U64(self.regions[region] + offset),
@@ -169,7 +177,7 @@ impl Device for Emulator {
             Param::Bytes(normals.bound.to_le_bytes().to_vec()),
         ];
         mm1_ptx::launch(
-            &module,
+            module,
             normal::NAME,
             [MULTIPROCESSORS, 1, 1],
             [normal::THREADS, 1, 1],

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use mm1_compiler::build::Purpose;
 use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::{Options, compile};
-use mm1_compiler::schedules::Schedules;
 use mm1_compiler::target::{CpuTarget, Target};
 use mm1_dsl::model::Model;
 use mm1_package::Package;
@@ -28,20 +27,36 @@ pub fn backends() -> Vec<Backend> {
     ]
 }
 
-/// Compiles for this machine, the graph verified after every pass.
+/// For this machine, the graph verified after every pass.
+///
+/// # Panics
+/// On a machine for which nothing is compiled.
+pub fn host(backend: Backend) -> Options {
+    let target = CpuTarget::host().expect("the tests run on x86-64-v3 or better");
+    Options {
+        verify: true,
+        ..Options::new(Target::Cpu(target), backend)
+    }
+}
+
+/// For a card by its architecture, such as `sm_90a`, the graph verified after every pass.
+///
+/// # Panics
+/// If it is none of the targets.
+pub fn card(architecture: &str) -> Options {
+    let target = Target::parse(&format!("cuda:{architecture}")).expect("a target");
+    Options {
+        verify: true,
+        ..Options::new(target, Backend::preferred())
+    }
+}
+
+/// Compiles by the options of [`host`].
 ///
 /// # Panics
 /// If the model cannot be compiled.
 pub fn package(model: &Model, purpose: Purpose<'_>, backend: Backend) -> Package {
-    let options = Options {
-        target: CpuTarget::host()
-            .map(Target::Cpu)
-            .expect("the tests run on x86-64-v3 or better"),
-        backend,
-        verify: true,
-        schedules: Schedules::default(),
-    };
-    compile(model, purpose, &options)
+    compile(model, purpose, &host(backend))
         .unwrap_or_else(|error| panic!("`{}` by {backend}: {error}", model.name))
 }
 

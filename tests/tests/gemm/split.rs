@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mm1_compiler::codegen::Backend;
 use mm1_compiler::codegen::nvgpu::gemm::{Facts, schedule, split};
-use mm1_compiler::compile::{Options, compile_graph};
+use mm1_compiler::compile::compile_graph;
 use mm1_compiler::graph::text::parse;
 use mm1_compiler::graph::{Binary, Unary};
 use mm1_compiler::interpret::{Tensor, interpret};
 use mm1_compiler::kernel::evaluate::evaluate;
 use mm1_compiler::kernel::{AxisId, AxisSize, Coordinate, Expr};
-use mm1_compiler::schedules::Schedules;
-use mm1_compiler::target::Target;
 use mm1_package::DType;
 use mm1_runtime::executor::Executor;
 use mm1_tests::emulator::Emulator;
+use mm1_tests::programs::card;
 
 use super::build::{Building, address, difference, numbers};
 use super::hand::product;
@@ -294,19 +292,13 @@ update %before = %w.sum
 "
     );
     let graph = parse(&text).unwrap();
-    let options = |target: &str| Options {
-        target: Target::parse(target).unwrap(),
-        backend: Backend::Mlir,
-        verify: true,
-        schedules: Schedules::default(),
-    };
-    let whole = compile_graph(graph.clone(), &options("cuda:sm_80")).unwrap();
+    let whole = compile_graph(graph.clone(), &card("sm_80")).unwrap();
     assert_eq!(whole.programs[0].launches.len(), 1);
     assert_eq!(whole.programs[0].arena_bytes, 0);
-    let package = compile_graph(graph.clone(), &options("cuda:sm_90a")).unwrap();
+    let package = compile_graph(graph.clone(), &card("sm_90a")).unwrap();
     assert_eq!(
         package,
-        compile_graph(graph.clone(), &options("cuda:sm_90a")).unwrap()
+        compile_graph(graph.clone(), &card("sm_90a")).unwrap()
     );
     let [first, second] = &package.programs[0].launches[..] else {
         panic!("{} launches", package.programs[0].launches.len());

@@ -3,27 +3,18 @@
 use std::collections::BTreeSet;
 
 use mm1_compiler::build::Purpose;
-use mm1_compiler::codegen::Backend;
 use mm1_compiler::codegen::nvgpu::gemm::ways;
 use mm1_compiler::compile::{Options, compile};
 use mm1_compiler::kernel::Kernel;
 use mm1_compiler::schedules::{Schedule, Schedules};
-use mm1_compiler::target::Target;
 use mm1_compiler::tune::{Times, Tuning};
 use mm1_package::{DType, Package};
 use mm1_runtime::executor::Executor;
 use mm1_tests::case::Case;
 use mm1_tests::emulator::Emulator;
-use mm1_tests::programs::{executor_on, run};
+use mm1_tests::programs::{card, executor_on, run};
 
 use super::hand::product;
-
-fn options() -> Options {
-    Options {
-        verify: true,
-        ..Options::new(Target::parse("cuda:sm_90a").unwrap(), Backend::Mlir)
-    }
-}
 
 fn on_emulator(case: &Case, package: Package) -> Executor {
     let device = Box::new(Emulator::new(mm1_ptx::Options::default()));
@@ -49,7 +40,7 @@ fn step(case: &Case, package: Package) -> (f64, Vec<f32>, Times) {
 #[test]
 fn rounds_agree_and_the_fastest_ways_are_taken() {
     let case = Case::load("avg-pool", &["train.precision=\"bf16\""]);
-    let options = options();
+    let options = card("sm_90a");
     let none = Schedules::default();
     let programs = ["accumulate"];
     let mut tuning = Tuning::new(&case.model, &options, &programs, 12, &none).unwrap();
@@ -138,7 +129,7 @@ fn ways_are_the_estimates_own_first_and_all_different() {
 #[test]
 fn schedules_that_do_not_fit_are_as_if_there_were_none() {
     let case = Case::load("avg-pool", &["train.precision=\"bf16\""]);
-    let options = options();
+    let options = card("sm_90a");
     let tuning = Tuning::new(
         &case.model,
         &options,

@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 
 use mm1_compiler::bisect::Probe;
 use mm1_compiler::codegen::Backend;
-use mm1_compiler::compile::Options;
 use mm1_compiler::graph::Graph;
 use mm1_compiler::interpret::{Check, Tensor, replay};
-use mm1_compiler::schedules::Schedules;
-use mm1_compiler::target::{CpuTarget, Target};
 use mm1_runtime::executor::Executor;
 use mm1_tests::case::{Case, MODELS};
-use mm1_tests::programs::{executor, run};
+use mm1_tests::programs::{executor, host, run};
 
 use crate::per_backend;
 
@@ -23,9 +20,8 @@ const EXPERTS: [&str; 2] = ["references/gshard", "references/mixtral"];
 #[cfg(feature = "mlir")]
 #[test]
 fn every_kernel_of_a_card_agrees() {
-    use mm1_compiler::target::GPU_TARGETS;
     use mm1_tests::emulator::Emulator;
-    use mm1_tests::programs::executor_on;
+    use mm1_tests::programs::{card, executor_on};
     let mut wrong = Vec::new();
     for (name, precision) in MODELS
         .iter()
@@ -35,13 +31,7 @@ fn every_kernel_of_a_card_agrees() {
         let case = Case::load(name, &[&format!("train.precision=\"{precision}\"")]);
         // Hopper's schedules cover products of bf16; f32 runs on any card.
         let wgmma = precision == "bf16";
-        let target = GPU_TARGETS.into_iter().find(|target| target.wgmma == wgmma);
-        let options = Options {
-            target: Target::Gpu(target.unwrap()),
-            backend: Backend::Mlir,
-            verify: true,
-            schedules: Schedules::default(),
-        };
+        let options = card(if wgmma { "sm_90a" } else { "sm_80" });
         let probe = Probe::new(&case.model, &case.parameters(), &options).unwrap();
         if wgmma && case.model.vision.is_some() {
             // Forward, dQ, dK with dV of encoder and decoder, by bulk copies.
@@ -67,13 +57,7 @@ per_backend! {
 
 /// A probe and what its kernels stored.
 fn recorded(case: &Case, backend: Backend) -> (Probe, BTreeMap<String, Vec<f32>>) {
-    let options = Options {
-        target: CpuTarget::host().map(Target::Cpu).unwrap(),
-        backend,
-        verify: true,
-        schedules: Schedules::default(),
-    };
-    let probe = Probe::new(&case.model, &case.parameters(), &options)
+    let probe = Probe::new(&case.model, &case.parameters(), &host(backend))
         .unwrap_or_else(|error| panic!("{}: {error}", case.name));
     let executor = executor(probe.package.clone(), &case.fixture, 1);
     let values = outputs(case, &probe, executor);

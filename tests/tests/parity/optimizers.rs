@@ -239,12 +239,10 @@ fn threads_change_nothing(backend: Backend) {
 /// What a card would run, on the emulator.
 #[cfg(feature = "mlir")]
 mod card {
-    use mm1_compiler::compile::{Options, compile};
-    use mm1_compiler::schedules::Schedules;
-    use mm1_compiler::target::{GPU_TARGETS, Target};
+    use mm1_compiler::compile::compile;
     use mm1_tests::case::Case;
     use mm1_tests::emulator::Emulator;
-    use mm1_tests::programs::executor_on;
+    use mm1_tests::programs::{card, executor_on};
 
     use super::*;
 
@@ -255,13 +253,7 @@ mod card {
     /// A package for any card, or for Hopper's schedules, which cover products of bf16.
     fn emulated(model: &Model, fixture: &Fixture, precision: &str) -> Executor {
         let wgmma = precision == PRECISIONS[1];
-        let target = GPU_TARGETS.into_iter().find(|target| target.wgmma == wgmma);
-        let options = Options {
-            target: Target::Gpu(target.unwrap()),
-            backend: Backend::Mlir,
-            verify: true,
-            schedules: Schedules::default(),
-        };
+        let options = card(if wgmma { "sm_90a" } else { "sm_80" });
         let package = compile(model, Purpose::All, &options)
             .unwrap_or_else(|error| panic!("{}: {error}", model.name));
         let device = Box::new(Emulator::new(mm1_ptx::Options::default()));

@@ -3,27 +3,16 @@
 use std::collections::BTreeMap;
 
 use mm1_compiler::build::{Purpose, ROUNDED};
-use mm1_compiler::codegen::Backend;
 use mm1_compiler::compile::{Options, plan_for};
 use mm1_compiler::fuse::Home;
 use mm1_compiler::graph::{DType, Graph, InputRole, Op};
 use mm1_compiler::interpret::{Tensor, interpret_rounded};
 use mm1_compiler::kernel::{Expr, StageKind};
 use mm1_compiler::passes::{self, optimize};
-use mm1_compiler::schedules::Schedules;
-use mm1_compiler::target::Target;
 use mm1_tests::case::{Case, MODELS};
+use mm1_tests::programs::card;
 
 const SETS: [&str; 1] = ["train.precision=\"bf16\""];
-
-fn options() -> Options {
-    Options {
-        target: Target::parse("cuda:sm_90a").unwrap(),
-        backend: Backend::preferred(),
-        verify: true,
-        schedules: Schedules::default(),
-    }
-}
 
 fn copies(graph: &Graph) -> usize {
     let is_copy = |role: &Op| matches!(role, Op::Input(InputRole::State(it)) if it == ROUNDED);
@@ -98,12 +87,9 @@ fn no_product_rounds_a_weight_and_no_other_target_keeps_copies() {
         assert_eq!(rounds == 1, !products.contains_key(&true));
         products
     };
-    let copied = products(&options());
+    let copied = products(&card("sm_90a"));
     assert!(copied[&false] > 30 && copied.len() == 1, "{copied:?}");
-    let rounded = products(&Options {
-        target: Target::parse("cuda:sm_80").unwrap(),
-        ..options()
-    });
+    let rounded = products(&card("sm_80"));
     assert!(rounded[&true] > 20, "{rounded:?}");
 }
 
@@ -114,11 +100,7 @@ fn copies_leave_the_order_of_kernels() {
         let recompute = format!("train.recompute=\"{recompute}\"");
         let case = Case::load(MODELS[0], &[SETS[0], &recompute]);
         let arena = |target: &str| {
-            let options = Options {
-                target: Target::parse(target).unwrap(),
-                ..options()
-            };
-            let planned = plan_for(&case.model, Purpose::All, &options).unwrap();
+            let planned = plan_for(&case.model, Purpose::All, &card(target)).unwrap();
             let mut programs = planned.programs.into_iter();
             let program = programs.find(|it| it.source.name == "accumulate").unwrap();
             let names: Vec<&str> = program.fused.calls.iter().map(|it| &it.name[..]).collect();
@@ -135,7 +117,7 @@ fn copies_leave_the_order_of_kernels() {
             assert!(pairs > 10, "{pairs}");
             program.plan.arena_bytes
         };
-        assert_eq!(arena("cuda:sm_90a"), arena("cuda:sm_80"), "{recompute}");
+        assert_eq!(arena("sm_90a"), arena("sm_80"), "{recompute}");
     }
 }
 
@@ -150,7 +132,7 @@ fn a_step_rounds_what_it_stores() {
         "optimizers/adafactor",
     ] {
         let case = Case::load(name, &SETS);
-        let planned = plan_for(&case.model, Purpose::All, &options()).unwrap();
+        let planned = plan_for(&case.model, Purpose::All, &card("sm_90a")).unwrap();
         let names = planned.programs.iter().map(|it| it.source.name.as_str());
         assert_eq!(names.filter(|name| *name == "round_weights").count(), 1);
         let program = |name: &str| -> &Graph {
@@ -212,7 +194,7 @@ fn copies_follow_what_the_host_and_the_optimizer_write() {
 
     let sets = [SETS[0], "train.freeze=[\"encoder.patch.*\"]"];
     let case = Case::load("avg-pool", &sets);
-    let package = compile(&case.model, Purpose::All, &options()).unwrap();
+    let package = compile(&case.model, Purpose::All, &card("sm_90a")).unwrap();
     // A package whose optimizer stores its copies where nothing reads them.
     let mut wrong = package.clone();
     let rounded = package.region(ROUNDED).unwrap();
