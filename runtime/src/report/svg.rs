@@ -333,7 +333,7 @@ pub(crate) mod tests {
             ..Chart::default()
         });
         // 150 steps on 640 pixels from 64 on.
-        assert!(svg.contains("d=\"M277.3 312.0L490.7 40.0\""), "{svg}");
+        assert!(svg.contains("d=\"M277.3 40.0L490.7 312.0\""), "{svg}");
         let axis = Axis::from_zero(150.0, 0.0, 1.0);
         let labels: Vec<_> = axis.ticks().iter().map(|&t| axis.label(t)).collect();
         assert_eq!(labels, ["0", "50", "100", "150"]);
