@@ -291,7 +291,10 @@ fn other_kernels_are_refused_with_the_reason() {
             end: None,
         });
     }
-    assert_eq!(refusal(&masked), "a contraction with a window");
+    assert_eq!(
+        refusal(&masked),
+        "a contraction with a window that is no range of rows"
+    );
     let mut only_map = kernel.clone();
     only_map.stages.remove(0);
     assert_eq!(refusal(&only_map), "0 contractions, not one or two");
