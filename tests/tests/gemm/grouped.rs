@@ -8,7 +8,7 @@ use mm1_compiler::kernel::{AxisId, Expr, ExprId, StageId, StageKind, Window};
 use mm1_package::DType;
 
 use super::build::{Building, address, difference};
-use super::run::{Compiled, Way};
+use super::run::{Compiled, Way, shapes_with_producers};
 
 /// Rows, and those of each group: groups without rows, rows without a group, groups within a tile and
 /// over several.
@@ -128,15 +128,9 @@ fn rows(
     made
 }
 
-/// Shapes that groups may have: one producing warp has too few registers for their ends.
-fn shapes() -> impl Iterator<Item = Shape> {
-    let one_warp = |shape: &Shape| shape.blocks == 2 && shape.tile[0] == 128;
-    SHAPES.into_iter().filter(move |shape| !one_warp(shape))
-}
-
 #[test]
 fn rows_take_the_factor_of_their_group() {
-    for shape in shapes() {
+    for shape in shapes_with_producers() {
         let made = rows([136, 72], (DType::Bf16, DType::Bf16), true, &RANGES);
         let summary = made.check(Some(shape));
         assert!(summary.contains("groups of rows, rows copied"), "{summary}");
@@ -222,7 +216,7 @@ fn folded(
 
 #[test]
 fn groups_fold_their_own_rows() {
-    for shape in shapes() {
+    for shape in shapes_with_producers() {
         let made = folded([136, 72], (DType::Bf16, DType::Bf16), false, &RANGES);
         let summary = made.check(Some(shape));
         assert!(summary.contains("folded axis, rows copied"), "{summary}");

@@ -15,7 +15,7 @@
 use super::super::point::Point;
 use super::super::text::Text;
 use super::plan::{Product, STEP};
-use super::{Block, Place, Ring};
+use super::{Block, Place, Ring, bound};
 use crate::kernel::AxisId;
 use crate::lower::groups::Groups;
 
@@ -169,6 +169,11 @@ impl Block<'_> {
             .collect()
     }
 
+    /// First row of a tile's group and one past its last, where those are folded.
+    pub(super) fn folded_rows<'p>(&self, place: &'p Place) -> Option<&'p [String; 2]> {
+        self.plan.folded_groups().and(place.group.as_ref())
+    }
+
     /// Whether a step of folded rows reaches past its group.
     pub(super) fn past_group(
         &self,
@@ -177,9 +182,8 @@ impl Block<'_> {
         place: &Place,
         axes: &[(AxisId, String)],
     ) -> Result<String, String> {
-        let [_, end] = place.group.as_ref().ok_or("a group is not known")?;
-        let bound = axes.iter().find(|(axis, _)| *axis == product.folded);
-        let (_, first) = bound.ok_or("the folded axis is not bound")?;
+        let [_, end] = self.folded_rows(place).ok_or("a group is not known")?;
+        let first = bound(axes, product.folded)?;
         let after = text.with("add", first, i64::from(STEP), "i64");
         Ok(text.compare("slt", end, &after, "i64"))
     }

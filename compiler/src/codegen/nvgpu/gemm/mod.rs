@@ -175,6 +175,13 @@ struct Place {
     stored: Option<[String; 2]>,
 }
 
+/// Where an axis is.
+fn bound(axes: &[(AxisId, String)], axis: AxisId) -> Result<&str, String> {
+    let found = axes.iter().find(|(bound, _)| *bound == axis);
+    let (_, at) = found.ok_or_else(|| format!("axis {} is not bound", axis.0))?;
+    Ok(at)
+}
+
 /// Position in the ring, i32.
 struct Ring {
     slot: String,
@@ -355,8 +362,7 @@ impl Block<'_> {
         let group = match plan.folded_groups() {
             None => None,
             Some(groups) => {
-                let bound = batch.iter().find(|(axis, _)| *axis == groups.query);
-                let (_, group) = bound.ok_or("a group is not bound")?;
+                let group = bound(&batch, groups.query)?;
                 Some(self.range(text, &groups, group)?)
             }
         };
@@ -380,7 +386,7 @@ impl Block<'_> {
     }
 
     fn folded_steps(&self, text: &mut Text, product: &Product, place: &Place) -> String {
-        let size = match self.plan.folded_groups().and(place.group.as_ref()) {
+        let size = match self.folded_rows(place) {
             Some([begin, end]) => text.two("sub", end, begin, "i64"),
             None => format!("%size{}", product.folded.0),
         };
@@ -419,7 +425,7 @@ impl Block<'_> {
         }
         let within = text.widen(&within);
         let mut first = text.with("mul", &within, i64::from(STEP), "i64");
-        if let Some([begin, _]) = self.plan.folded_groups().and(place.group.as_ref()) {
+        if let Some([begin, _]) = self.folded_rows(place) {
             first = text.two("add", begin, &first, "i64");
         }
         axes.push((product.folded, first));

@@ -8,8 +8,8 @@
 use super::super::point::Point;
 use super::super::text::Text;
 use super::super::thread;
-use super::Block;
 use super::plan::{Major, Operand, Product, STEP, Source, map_axes};
+use super::{Block, bound};
 use crate::kernel::AxisId;
 
 impl Block<'_> {
@@ -118,17 +118,17 @@ impl Block<'_> {
             }
         })?;
         text.effect("bar.warp.sync 0xffffffff;", "", &[]);
-        let end = plan.folded_groups().and(place.group.as_ref());
-        let end = end.map(|[_, end]| end.as_str());
+        let end = self.folded_rows(place).map(|[_, end]| end.as_str());
+        let evaluated = |operand, lines, vector| Evaluated {
+            operand,
+            folded: product.folded,
+            lines,
+            end,
+            vector,
+        };
         for (operand, to, lines, first) in &operands {
             if let Source::Computed { vector } = operand.source {
-                let step = Evaluated {
-                    operand,
-                    folded: product.folded,
-                    lines: *lines,
-                    end,
-                    vector,
-                };
+                let step = evaluated(operand, *lines, vector);
                 self.compute(text, &step, [to, first], axes)?;
             }
         }
@@ -139,13 +139,7 @@ impl Block<'_> {
             let past = text.uniform(&past);
             let zero = text.int(0, "i32");
             let past = text.compare("ne", &past, &zero, "i32");
-            let step = Evaluated {
-                operand,
-                folded: product.folded,
-                lines: *lines,
-                end,
-                vector,
-            };
+            let step = evaluated(operand, *lines, vector);
             text.when(&past, |text| self.compute(text, &step, [to, first], axes))?;
         }
         // What the multiplying instructions read was written by ordinary stores.
@@ -176,21 +170,17 @@ impl Block<'_> {
         };
         for number in 0..i64::from(boxes) {
             let to = text.with("add", to, number * 8192, "i32");
-            let bound = |axis: AxisId| {
-                let found = axes.iter().find(|(bound, _)| *bound == axis);
-                found.ok_or_else(|| format!("axis {} of a tensor map is not bound", axis.0))
-            };
             let mut coordinates = Vec::new();
             for axis in map_axes(&self.plan.kernel, operand, folded) {
                 coordinates.push(if axis == operand.axis {
                     let first = text.narrow(first);
                     text.with("add", &first, number * i64::from(STEP), "i32")
                 } else {
-                    let at = text.narrow(&bound(axis)?.1);
+                    let at = text.narrow(bound(axes, axis)?);
                     match operand.end.filter(|_| axis == folded) {
                         None => at,
                         Some(end) => {
-                            let part = text.narrow(&bound(end.part)?.1);
+                            let part = text.narrow(bound(axes, end.part)?);
                             let start = text.with("mul", &part, end.length as i64, "i32");
                             text.two("add", &start, &at, "i32")
                         }
@@ -230,14 +220,11 @@ impl Block<'_> {
         let chunk = text.widen(&chunk);
         let chunk = text.with("shl", &chunk, 3, "i64");
         let line = text.widen(&line);
-        let (_, step) = axes
-            .iter()
-            .find(|(bound, _)| *bound == folded)
-            .ok_or("the folded axis is not bound")?;
+        let step = bound(axes, folded)?;
         // Where the thread's chunk starts along the lines, and its first line across them.
         let (along, across) = match operand.major {
-            Major::Folded => ((folded, step.as_str()), (operand.axis, first)),
-            Major::Result => ((operand.axis, first), (folded, step.as_str())),
+            Major::Folded => ((folded, step), (operand.axis, first)),
+            Major::Result => ((operand.axis, first), (folded, step)),
         };
         let start = text.two("add", along.1, &chunk, "i64");
         let line = text.two("add", across.1, &line, "i64");
